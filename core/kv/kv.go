@@ -24,11 +24,11 @@ import (
 
 // Limits of one transaction, the same for every engine. Exceeding one fails the transaction with a *LimitError.
 const (
-	MaxKey    = 512       // bytes in a key
-	MaxValue  = 64 << 10  // bytes in a value; larger content belongs in core/blob
-	MaxWrites = 2000      // Set, Delete and Emit calls in one Update
-	MaxBytes  = 1 << 20   // bytes written in one Update, keys and values
-	MaxReads  = 20000     // keys looked at by Get and Scan in one Update
+	MaxKey    = 512      // bytes in a key
+	MaxValue  = 64 << 10 // bytes in a value; larger content belongs in core/blob
+	MaxWrites = 2000     // Set, Delete and Emit calls in one Update
+	MaxBytes  = 1 << 20  // bytes written in one Update, keys and values
+	MaxReads  = 20000    // keys looked at by Get and Scan in one Update
 )
 
 var (
