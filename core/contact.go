@@ -1,0 +1,55 @@
+package core
+
+import "time"
+
+// Contact is a customer.
+type Contact struct {
+	ID        ID        `json:"id"`
+	Version   uint64    `json:"version"`
+	Name      string    `json:"name"` // "" until a profile or an agent names it
+	Email     string    `json:"email,omitempty"`
+	Phone     string    `json:"phone,omitempty"`
+	Language  string    `json:"language,omitempty"`
+	Picture   string    `json:"picture,omitempty"` // address of a profile picture at the provider
+	Company   ID        `json:"company,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// MergedInto names the contact that survived a merge; this record stays as an alias, so that the merge can be
+	// taken back.
+	MergedInto ID `json:"merged_into,omitempty"`
+}
+
+// Company is an organisation that contacts may belong to.
+type Company struct {
+	ID        ID        `json:"id"`
+	Version   uint64    `json:"version"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// IdentityKey names a customer on one channel: a LINE user id under an account, a phone number, a verified e-mail.
+// Scope is the account for provider-scoped ids, "" for ids that are the same everywhere.
+type IdentityKey struct {
+	Scope string `json:"scope"`
+	Kind  string `json:"kind"` // "line-user", "line-group", "phone", "email" …
+	Value string `json:"value"`
+}
+
+// Identity attaches a key to a contact. Owner is the contact that the identity was first attached to and never
+// changes; Contact is who it belongs to now (differs after a merge).
+type Identity struct {
+	IdentityKey
+	Contact   ID        `json:"contact"`
+	Owner     ID        `json:"owner"`
+	Name      string    `json:"name,omitempty"` // display name at the provider
+	Picture   string    `json:"picture,omitempty"`
+	Language  string    `json:"language,omitempty"`
+	Verified  bool      `json:"verified,omitempty"`
+	Blocked   bool      `json:"blocked,omitempty"` // the customer blocked us: sending is pointless
+	OptedOut  bool      `json:"opted_out,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// ProfileAt is when the provider's profile was last fetched; zero when never.
+	ProfileAt time.Time `json:"profile_at,omitzero"`
+}
