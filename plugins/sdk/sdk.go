@@ -1,0 +1,25 @@
+// Package sdk is the one package that a plugin author imports to add a channel to Guichet.
+//
+// Start reading at [Plugin], [Channel] and [Serve]. It must not know the host: it speaks to it only through
+// plugins/proto, so that a plugin can live in a repository of its own.
+package sdk
+
+import (
+	"errors"
+	"log/slog"
+)
+
+// Version of the SDK, reported to the host.
+const Version = "1.0.0"
+
+// Logger writes to the host's log with the account's id; secrets of the account are scrubbed.
+type Logger = *slog.Logger
+
+var (
+	// ErrStateChanged is returned by CompareAndSetState when another write came first.
+	ErrStateChanged = errors.New("sdk: state changed meanwhile")
+	// ErrStateAbsent is returned by GetState for an absent key.
+	ErrStateAbsent = errors.New("sdk: no such state")
+	// ErrKeysUnavailable means that a provider's keys cannot be had now: answer 503, never 401.
+	ErrKeysUnavailable = errors.New("sdk: keys unavailable")
+)
