@@ -1,0 +1,124 @@
+package store
+
+import (
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/kv"
+)
+
+// Contact reads a contact as it is stored, also one that was merged into another; NotFound when there is none.
+func (tx *Tx) Contact(id core.ID) (*core.Contact, error) {
+	c, err := get[core.Contact](tx, newKey(familyContact).id(id))
+	if err == nil && c == nil {
+		err = missing("contact", id)
+	}
+	return c, err
+}
+
+// ResolveContact follows merges to the contact that stands for id now.
+func (tx *Tx) ResolveContact(id core.ID) (*core.Contact, error) {
+	for range 16 {
+		c, err := tx.Contact(id)
+		if err != nil || c.MergedInto == "" {
+			return c, err
+		}
+		id = c.MergedInto
+	}
+	return nil, core.Errorf(core.Internal, "contact %s is merged in a circle", id)
+}
+
+// PutContact writes a contact: its version grows.
+func (tx *Tx) PutContact(c *core.Contact) {
+	c.Version++
+	c.UpdatedAt = tx.Now()
+	put(tx, newKey(familyContact).id(c.ID), c)
+	tx.emit(core.TopicContact, &core.ContactEvent{Contact: c.ID, Version: c.Version})
+}
+
+// Contacts returns contacts after an id, in the order of their creation, at most limit.
+func (tx *Tx) Contacts(after core.ID, limit int) ([]*core.Contact, error) {
+	r := kv.Prefix(newKey(familyContact))
+	if after != "" {
+		r.Start = append(newKey(familyContact).id(after), 0)
+	}
+	r.Limit = limit
+	return all[core.Contact](tx, r)
+}
+
+func identityHash(k core.IdentityKey) [16]byte { return hash16(k.Scope, k.Kind, k.Value) }
+
+// Identity finds who a key belongs to; nil when nobody has it yet.
+func (tx *Tx) Identity(k core.IdentityKey) (*core.Identity, error) {
+	at := newKey(familyIdentity).hash(identityHash(k))
+	i, err := get[core.Identity](tx, at)
+	if err != nil || i == nil {
+		return nil, err
+	}
+	if !tx.view {
+		tx.remember(at, indexed{keys: identityIndex(i)})
+	}
+	return i, nil
+}
+
+// PutIdentity writes an identity; reading it first in the same transaction claims the key.
+func (tx *Tx) PutIdentity(i *core.Identity) {
+	at := newKey(familyIdentity).hash(identityHash(i.IdentityKey))
+	i.UpdatedAt = tx.Now()
+	put(tx, at, i)
+	keys := identityIndex(i)
+	tx.reindex(tx.was[string(at)].keys, keys)
+	tx.remember(at, indexed{keys: keys})
+}
+
+// IdentitiesOf returns the identities that belong to a contact now.
+func (tx *Tx) IdentitiesOf(contact core.ID) ([]*core.Identity, error) {
+	prefix := newKey(familyIdentities).id(contact)
+	var list []*core.Identity
+	for p, err := range tx.kv.Scan(keysOf(prefix)) {
+		if err != nil {
+			return nil, err
+		}
+		at := append(newKey(familyIdentity), p.Key[len(prefix):]...)
+		i, err := get[core.Identity](tx, at)
+		if err != nil {
+			return nil, err
+		}
+		if i == nil {
+			return nil, core.Errorf(core.Internal, "contact %s has an identity that is missing", contact)
+		}
+		if !tx.view {
+			tx.remember(at, indexed{keys: identityIndex(i)})
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+func identityIndex(i *core.Identity) map[string]string {
+	return map[string]string{string(newKey(familyIdentities).id(i.Contact).hash(identityHash(i.IdentityKey))): ""}
+}
+
+// Company reads a company; NotFound when there is none.
+func (tx *Tx) Company(id core.ID) (*core.Company, error) {
+	c, err := get[core.Company](tx, newKey(familyCompany).id(id))
+	if err == nil && c == nil {
+		err = missing("company", id)
+	}
+	return c, err
+}
+
+// PutCompany writes a company: its version grows.
+func (tx *Tx) PutCompany(c *core.Company) {
+	c.Version++
+	c.UpdatedAt = tx.Now()
+	put(tx, newKey(familyCompany).id(c.ID), c)
+}
+
+// Companies returns companies after an id, in the order of their creation, at most limit.
+func (tx *Tx) Companies(after core.ID, limit int) ([]*core.Company, error) {
+	r := kv.Prefix(newKey(familyCompany))
+	if after != "" {
+		r.Start = append(newKey(familyCompany).id(after), 0)
+	}
+	r.Limit = limit
+	return all[core.Company](tx, r)
+}

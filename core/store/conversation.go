@@ -1,0 +1,243 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/kv"
+)
+
+// Conversation reads a conversation; a NotFound error when there is none.
+func (tx *Tx) Conversation(id core.ID) (*core.Conversation, error) {
+	k := conversationKey(id)
+	c, err := get[core.Conversation](tx, k)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, missing("conversation", id)
+	}
+	if !tx.view {
+		audience := c.Audience()
+		agent, units := loadOf(c)
+		tx.remember(k, indexed{keys: conversationIndex(c), agent: agent, units: units, audience: &audience})
+	}
+	return c, nil
+}
+
+// PutConversation writes a conversation that is new or was read in this transaction: its version grows, its indexes and
+// the load of the agents concerned follow, and the change is emitted. route leaves a mark for the router (false leaves
+// an existing mark alone).
+func (tx *Tx) PutConversation(c *core.Conversation, route bool) {
+	k := conversationKey(c.ID)
+	was := tx.was[string(k)]
+	if c.Version > 0 && was.keys == nil {
+		tx.fail(errNotRead("conversation", c.ID))
+		return
+	}
+	c.Version++
+	c.UpdatedAt = tx.Now()
+	put(tx, k, c)
+	keys := conversationIndex(c)
+	tx.reindex(was.keys, keys)
+	agent, units := loadOf(c)
+	tx.moveLoad(was.agent, was.units, agent, units)
+	if route {
+		tx.kv.Set(newKey(familyRoute).id(c.ID), nil)
+	}
+	audience := c.Audience()
+	tx.emit(core.TopicConversation, &core.ConversationEvent{
+		Conversation: c.ID, Version: c.Version, State: c.State, Before: was.audience, After: audience, Route: route,
+	})
+	before := audience
+	if was.audience != nil {
+		before = *was.audience
+	}
+	tx.remember(k, indexed{keys: keys, agent: agent, units: units, audience: &before})
+}
+
+func errNotRead(kind string, id any) error {
+	return core.Errorf(core.Internal, "%s %v was written without being read in the same transaction", kind, id)
+}
+
+// loadOf says whose capacity a conversation takes, and how much.
+func loadOf(c *core.Conversation) (agent string, units int) {
+	switch {
+	case c.Units == 0:
+		return "", 0
+	case c.Offer != nil:
+		return c.Offer.Agent, c.Units
+	default:
+		return c.Assignee, c.Units
+	}
+}
+
+// conversationIndex returns every index entry of a conversation.
+func conversationIndex(c *core.Conversation) map[string]string {
+	m := make(map[string]string, 8)
+	set := func(k key, v string) { m[string(k)] = v }
+	id := c.ID.Bytes()
+	set(newKey(familyList, listContact).id(c.Contact).down(c.CreatedAt).id(c.ID), "")
+	if c.State == core.Closed {
+		set(newKey(familyList, listClosed).down(c.ClosedAt).id(c.ID), "")
+		if c.Former != "" {
+			set(newKey(familyList, listHandled).name(c.Former).down(c.ClosedAt).id(c.ID), "")
+		}
+		return m
+	}
+	set(newKey(familyList, listAll).down(c.LastActivity).id(c.ID), "")
+	switch {
+	case c.Assignee != "":
+		set(newKey(familyList, listMine).name(c.Assignee).down(c.LastActivity).id(c.ID), "")
+	case c.State == core.Waiting && c.Former != "":
+		set(newKey(familyList, listMine).name(c.Former).down(c.LastActivity).id(c.ID), "")
+	}
+	if c.State == core.Open && c.Queue != "" {
+		set(newKey(familyList, listQueue).name(c.Queue).time(c.QueuedSince).id(c.ID), "")
+	}
+	if c.Offer != nil {
+		set(newKey(familyList, listOffered).name(c.Offer.Agent).id(c.ID), "")
+		set(newKey(familyOffer).id(c.Offer.ID), string(id[:]))
+	}
+	if !c.Ended() {
+		set(newKey(familyThread).hash(threadHash(c.Account, c.Channel, c.Thread)), string(id[:]))
+	}
+	return m
+}
+
+func threadHash(account, channel string, t core.Thread) [16]byte {
+	return hash16(account, channel, t.Kind, t.ID)
+}
+
+// OngoingConversation finds the conversation of a thread that has not ended; nil when the next message starts a new one.
+func (tx *Tx) OngoingConversation(account, channel string, thread core.Thread) (*core.Conversation, error) {
+	raw, err := tx.kv.Get(newKey(familyThread).hash(threadHash(account, channel, thread)))
+	if err == kv.ErrNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tx.Conversation(idAt(raw, 0))
+}
+
+// ConversationByOffer finds the conversation that an offer proposes; a NotFound error once it no longer rings.
+func (tx *Tx) ConversationByOffer(offer core.ID) (*core.Conversation, error) {
+	raw, err := tx.kv.Get(newKey(familyOffer).id(offer))
+	if err == kv.ErrNotFound {
+		return nil, core.Errorf(core.NotFound, "the offer %s is over", offer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return tx.Conversation(idAt(raw, 0))
+}
+
+// OfferedTo returns the conversations that ring at an agent.
+func (tx *Tx) OfferedTo(agent string) ([]*core.Conversation, error) {
+	prefix := newKey(familyList, listOffered).name(agent)
+	var list []*core.Conversation
+	for p, err := range tx.kv.Scan(keysOf(prefix)) {
+		if err != nil {
+			return nil, err
+		}
+		c, err := tx.Conversation(idAt(p.Key, len(prefix)))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// RouteMarks returns the conversations that the router has to look at, at most limit.
+func (tx *Tx) RouteMarks(limit int) ([]core.ID, error) {
+	r := keysOf(newKey(familyRoute))
+	r.Limit = limit
+	var ids []core.ID
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, idAt(p.Key, 1))
+	}
+	return ids, nil
+}
+
+// HasRouteMark reports whether the router has to look at a conversation.
+func (tx *Tx) HasRouteMark(id core.ID) (bool, error) {
+	_, err := tx.kv.Get(newKey(familyRoute).id(id))
+	if err == kv.ErrNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ClearRouteMark says that the router has looked.
+func (tx *Tx) ClearRouteMark(id core.ID) { tx.kv.Delete(newKey(familyRoute).id(id)) }
+
+// PutSession writes a session of a conversation.
+func (tx *Tx) PutSession(s *core.Session) {
+	put(tx, newKey(familyConversation).id(s.Conversation).byte(partSession).uint32(uint32(s.Number)), s)
+}
+
+// Session reads one session; a NotFound error when there is none.
+func (tx *Tx) Session(conversation core.ID, number int) (*core.Session, error) {
+	s, err := get[core.Session](tx, newKey(familyConversation).id(conversation).byte(partSession).uint32(uint32(number)))
+	if err == nil && s == nil {
+		err = missing("session", number)
+	}
+	return s, err
+}
+
+// Sessions returns the sessions of a conversation, oldest first.
+func (tx *Tx) Sessions(conversation core.ID) ([]*core.Session, error) {
+	return all[core.Session](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partSession)))
+}
+
+// AddTrace appends an entry to a conversation's routing trace. n tells entries of one transaction apart.
+func (tx *Tx) AddTrace(conversation core.ID, n int, entry *core.TraceEntry) {
+	put(tx, newKey(familyConversation).id(conversation).byte(partTrace).time(entry.At).uint16(uint16(n)), entry)
+}
+
+// Trace returns a conversation's routing trace, oldest first.
+func (tx *Tx) Trace(conversation core.ID) ([]*core.TraceEntry, error) {
+	return all[core.TraceEntry](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partTrace)))
+}
+
+// AddRaw keeps an event as the provider sent it, beside its conversation.
+func (tx *Tx) AddRaw(conversation core.ID, raw *core.RawEvent) {
+	put(tx, newKey(familyConversation).id(conversation).byte(partRaw).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID)), raw)
+}
+
+// all decodes every record of a range.
+func all[T any](tx *Tx, r kv.Range) ([]*T, error) {
+	var list []*T
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return nil, err
+		}
+		v := new(T)
+		if err := decode(p.Value, v); err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func keysOf(prefix []byte) kv.Range {
+	r := kv.Prefix(prefix)
+	r.KeysOnly = true
+	return r
+}
+
+// emit appends an event to the log.
+func (tx *Tx) emit(topic string, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		tx.fail(err)
+		return
+	}
+	tx.kv.Emit([]byte(topic), raw)
+}
