@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/guichet/guichet/core"
 )
 
 // checkAccount judges one account: its plugin, its settings, what the provider and its test flag ask for.
@@ -110,12 +112,18 @@ func (d *decoder) checkAddresses(c *Config) {
 			continue
 		}
 		for j, other := range c.Channels[:i] {
-			if o := d.element("channel", j); other.Account == ch.Account && other.Enabled && o.kind == kindTable && overlap(ch.Address, other.Address) {
+			if o := d.element("channel", j); other.Account == ch.Account && other.Enabled && o.kind == kindTable &&
+				overlap(c.Channels[i].Address, other.Address) && !lacksAddress(schema, c.Channels[i].Address) && !lacksAddress(schema, other.Address) {
 				d.clash(n, o, other.ID, len(schema.Address) > 0, schema.Plugin)
 				break
 			}
 		}
 	}
+}
+
+// lacksAddress reports whether a required part is missing, which is a problem of its own.
+func lacksAddress(schema core.PluginSchema, address map[string]string) bool {
+	return slices.ContainsFunc(schema.Address, func(f core.SettingField) bool { return f.Required && address[f.Key] == "" })
 }
 
 // overlap reports whether one event could name both addresses: they contradict each other nowhere.
@@ -236,28 +244,19 @@ func (d *decoder) checkAttached(c *Config) {
 		remedy := "Add:"
 		if !known {
 			workstream = a.ID
-			remedy += fmt.Sprintf("
-[[workstream]]
-id = %s", quote(workstream))
+			remedy += fmt.Sprintf("\n[[workstream]]\nid = %s", quote(workstream))
 			if len(c.Queues) > 1 {
-				remedy += fmt.Sprintf("
-fallback_queue = %s", quote(c.Queues[0].ID))
+				remedy += fmt.Sprintf("\nfallback_queue = %s", quote(c.Queues[0].ID))
 			}
-			remedy += "
-"
+			remedy += "\n"
 		}
-		remedy += fmt.Sprintf("
-[[channel]]
-id = %s
-account = %s
-workstream = %s", quote(a.ID), quote(a.ID), quote(workstream))
+		remedy += fmt.Sprintf("\n[[channel]]\nid = %s\naccount = %s\nworkstream = %s", quote(a.ID), quote(a.ID), quote(workstream))
 		var parts []string
 		for _, f := range schema.Address {
 			parts = append(parts, f.Key+` = "…"`)
 		}
 		if len(parts) > 0 {
-			remedy += "
-address = { " + strings.Join(parts, ", ") + " }"
+			remedy += "\naddress = { " + strings.Join(parts, ", ") + " }"
 		}
 		d.say(n, fmt.Sprintf("The account %q has no channel, so nothing could arrive through it.", a.ID), remedy)
 	}

@@ -103,7 +103,7 @@ func (d *decoder) unknownSettings(table *node, fields []core.SettingField, what,
 		if slices.Contains(keys, name) {
 			continue
 		}
-		remedy := fmt.Sprintf("It has none.")
+		remedy := "It has none."
 		if near := nearest(name, keys); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		} else if len(keys) > 0 {
