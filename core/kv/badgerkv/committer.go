@@ -216,6 +216,9 @@ func (c *committer) run(r *request) {
 		c.carried = r
 		return
 	}
+	if len(c.events) == 0 {
+		c.last = max(c.last, t.resume)
+	}
 	c.batch.merge(c.own)
 	c.events = append(c.events, t.events...)
 	r.err = nil

@@ -62,6 +62,18 @@ func (e *events) publish(last kv.Pos, added [][]byte) {
 	e.rouse()
 }
 
+// adopt takes over an event log that was loaded.
+func (e *events) adopt(last, trimmed kv.Pos) {
+	e.trim.Lock()
+	defer e.trim.Unlock()
+	e.floor = trimmed + 1
+	e.trimmed.Store(uint64(trimmed))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last.Store(max(e.last.Load(), uint64(last)))
+	e.rouse()
+}
+
 func (e *events) rouse() {
 	if e.wake != nil {
 		close(e.wake)
@@ -174,10 +186,7 @@ func (db *DB) readEvents(dst []kv.Event, next kv.Pos) ([]kv.Event, error) {
 		want := next + kv.Pos(len(dst))
 		pos := eventPos(it.Item().Key())
 		if pos != want {
-			if pos > want && want <= kv.Pos(db.events.trimmed.Load()) {
-				return dst, kv.ErrTrimmed
-			}
-			return dst, fmt.Errorf("badgerkv: event %d is missing from the log", want)
+			break
 		}
 		err := it.Item().Value(func(b []byte) error {
 			ev, err := decodeEvent(pos, b)
@@ -188,7 +197,14 @@ func (db *DB) readEvents(dst []kv.Event, next kv.Pos) ([]kv.Event, error) {
 			return dst, fmt.Errorf("badgerkv: read event %d: %w", pos, err)
 		}
 	}
-	return dst, nil
+	if len(dst) > 0 {
+		return dst, nil
+	}
+	// A Trim may have come in between: it marks before it deletes.
+	if next <= kv.Pos(db.events.trimmed.Load()) {
+		return dst, kv.ErrTrimmed
+	}
+	return dst, fmt.Errorf("badgerkv: event %d is missing from the log", next)
 }
 
 // Trim forgets the events up to upTo. They are out of sight at once and deleted in chunks, in the low lane; a Trim that

@@ -23,6 +23,7 @@ type tx struct {
 	key    []byte // scratch for Get
 	failed error  // the engine could not read
 	ended  bool
+	resume kv.Pos // where the event log goes on; only Load sets it
 }
 
 func (t *tx) use() {
