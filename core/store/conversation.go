@@ -241,3 +241,20 @@ func (tx *Tx) emit(topic string, v any) {
 	}
 	tx.kv.Emit([]byte(topic), raw)
 }
+
+// AddAccountRaw keeps an event that belongs to no conversation.
+func (tx *Tx) AddAccountRaw(account string, raw *core.RawEvent) {
+	put(tx, newKey(familyAccountRaw).name(account).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID)), raw)
+}
+
+// AccountRaw returns the events of an account that belong to no conversation, oldest first.
+func (tx *Tx) AccountRaw(account string, limit int) ([]*core.RawEvent, error) {
+	r := kv.Prefix(newKey(familyAccountRaw).name(account))
+	r.Limit = limit
+	return all[core.RawEvent](tx, r)
+}
+
+// RawEvents returns the events of a conversation as the provider sent them, oldest first.
+func (tx *Tx) RawEvents(conversation core.ID) ([]*core.RawEvent, error) {
+	return all[core.RawEvent](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partRaw)))
+}

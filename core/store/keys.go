@@ -41,6 +41,7 @@ import (
 //	f conv16 seq8 att16        attachment to fetch
 //	t time8 kind1 ref          timer
 //	h …                        attachments: see attachment.go
+//	w account 0 time8 hash16   raw event that belongs to no conversation
 //	s …                        people who sign in, settings, schema: see auth.go, schema.go
 type family = byte
 
@@ -63,6 +64,7 @@ const (
 	familyFetch        family = 'f'
 	familyTimer        family = 't'
 	familyAttachment   family = 'h'
+	familyAccountRaw   family = 'w'
 	familySystem       family = 's'
 )
 

@@ -118,7 +118,7 @@ func messageIndex(account string, m *core.Message) map[string]string {
 	}
 	for _, a := range m.Attachments {
 		if a.Hash != "" {
-			keys[string(referenceKey(a.Hash, m.Conversation, m.Seq, a.ID))] = ""
+			keys[string(messageReference(a.Hash, m.Conversation, m.Seq, a.ID))] = ""
 		}
 	}
 	return keys
