@@ -1,0 +1,80 @@
+package line
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// signatureHeader carries base64(HMAC-SHA256(channel secret, raw body)). LINE does not promise its letter case.
+const signatureHeader = "x-line-signature"
+
+// ServeWebhook verifies a request of LINE and takes its events apart. LINE waits 2 seconds and does not repeat a request
+// unless redelivery was switched on, so whatever is signed is kept and answered 200: an event that cannot be read
+// becomes an Unknown one with its raw text, and never holds up its neighbours.
+func (c *channel) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
+	if c.suffix(r.URL) != callbackPath {
+		http.Error(w, "there is nothing here; LINE calls "+callbackPath, http.StatusNotFound)
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "LINE sends its events with POST", http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "the body could not be read", http.StatusServiceUnavailable)
+		return
+	}
+	if !c.verify(r.Header.Get(signatureHeader), body) {
+		http.Error(w, "the signature does not match the body and the channel secret", http.StatusUnauthorized)
+		return
+	}
+	events := parse(body, c.now())
+	for i := range events {
+		if events[i].Redelivered {
+			c.seen.note(c.account.ID, c.now())
+			break
+		}
+	}
+	w.Receive(events...)
+	w.WriteHeader(http.StatusOK)
+}
+
+// verify compares the signature with the raw body in constant time, under each accepted secret.
+func (c *channel) verify(signature string, body []byte) bool {
+	given, err := base64.StdEncoding.Strict().DecodeString(signature)
+	if err != nil || len(given) != sha256.Size {
+		return false
+	}
+	good := false
+	for _, secret := range c.secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(body)
+		if hmac.Equal(given, mac.Sum(nil)) {
+			good = true
+		}
+	}
+	return good
+}
+
+// suffix returns what follows the account's public address, escaped as it came.
+func (c *channel) suffix(u *url.URL) string {
+	path := u.EscapedPath()
+	if public, err := url.Parse(c.account.PublicURL); err == nil && public.Path != "" {
+		if rest, ok := strings.CutPrefix(path, strings.TrimRight(public.EscapedPath(), "/")+"/"); ok {
+			return rest
+		}
+	}
+	if rest, ok := strings.CutPrefix(path, "/channels/"+c.account.ID+"/"); ok {
+		return rest
+	}
+	return strings.TrimPrefix(path, "/")
+}
