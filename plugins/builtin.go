@@ -1,0 +1,67 @@
+// Package plugins lists the first-party channels: those that live in the guichet binary and run as
+// `guichet plugin NAME`. It must not know the host.
+//
+// Start reading at [Serve], which main calls before anything else.
+package plugins
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/guichet/guichet/plugins/line"
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// builtin is one first-party plugin.
+type builtin struct {
+	name     string
+	serve    func()
+	manifest func() (*channelv1.Manifest, error)
+}
+
+// all is every first-party plugin. A new one is a line here.
+var all = []builtin{
+	of(line.Plugin),
+}
+
+// of makes an entry of a plugin; its name is its manifest's id.
+func of[S any](p sdk.Plugin[S]) builtin {
+	return builtin{
+		name:     p.Manifest.ID,
+		serve:    func() { sdk.Serve(p) },
+		manifest: func() (*channelv1.Manifest, error) { return sdk.ManifestOf(p) },
+	}
+}
+
+// Names returns the names of the first-party plugins, sorted.
+func Names() []string {
+	names := make([]string, 0, len(all))
+	for _, b := range all {
+		names = append(names, b.name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Serve runs the named plugin in this process until its host ends it. It returns false at once when there is no such
+// plugin.
+func Serve(name string) bool {
+	i := slices.IndexFunc(all, func(b builtin) bool { return b.name == name })
+	if i < 0 {
+		return false
+	}
+	all[i].serve()
+	return true
+}
+
+// Manifest returns what the named plugin would describe itself as, without starting it; ok is false when there is no
+// such plugin.
+func Manifest(name string) (manifest *channelv1.Manifest, ok bool, err error) {
+	i := slices.IndexFunc(all, func(b builtin) bool { return b.name == name })
+	if i < 0 {
+		return nil, false, nil
+	}
+	manifest, err = all[i].manifest()
+	return manifest, true, err
+}

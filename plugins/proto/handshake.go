@@ -1,0 +1,23 @@
+package channelv1
+
+// The facts of the handshake and the connection that host and plugin must agree on beside the messages. A plugin in
+// another language needs these and channel.proto, nothing else.
+const (
+	// ProtocolMajor is go-plugin's protocol version. It stays 1 for good.
+	ProtocolMajor = 1
+	// MagicCookieKey and MagicCookieValue are the environment variable by which a plugin knows that a host started it.
+	// It is a courtesy to people who run the program by hand, not security.
+	MagicCookieKey   = "GUICHET_PLUGIN"
+	MagicCookieValue = "c7b3f1d06e4a4c0c9a52"
+	// PluginName is the name under which go-plugin dispenses a channel.
+	PluginName = "channel"
+	// HostBrokerID is the broker id of the one connection on which the plugin reaches the Host service.
+	HostBrokerID = 1
+	// MaxMessageBytes limits each gRPC message in both directions: 16 MiB. Media is streamed instead.
+	MaxMessageBytes = 16 << 20
+	// MaxChunkBytes limits a chunk of a media stream: 256 KiB.
+	MaxChunkBytes = 256 << 10
+	// LifelineVariable names the environment variable that holds the number of an open file descriptor, the read end of
+	// a pipe. Its end of file means that the host is gone.
+	LifelineVariable = "GUICHET_LIFELINE_FD"
+)

@@ -1,0 +1,176 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"reflect"
+	"regexp"
+
+	hclog "github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+)
+
+var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// Serve runs the plugin until the host ends it. It is all that a plugin's main does; it does not return before the end,
+// and ends the process at once when the plugin's manifest or settings are wrong, or when the host is gone.
+//
+// SIGTERM and SIGINT are ignored while the host lives: it drains its plugins itself.
+func Serve[S any](p Plugin[S]) {
+	stderr := os.Stderr // go-plugin replaces the variable by a pipe
+	served, err := served(p, stderr)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+		os.Exit(2)
+	}
+	if os.Getenv(channelv1.MagicCookieKey) == channelv1.MagicCookieValue {
+		slog.SetDefault(served.log)
+		log.SetFlags(0) // slog adds the time
+		ignoreSignals()
+		watchHost(func(reason string) {
+			_, _ = fmt.Fprintln(stderr, "the host is gone ("+reason+"): ending")
+			os.Exit(3)
+		})
+	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion: channelv1.ProtocolMajor,
+			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
+		},
+		VersionedPlugins: map[int]plugin.PluginSet{channelv1.ProtocolMajor: {channelv1.PluginName: served}},
+		Logger: hclog.New(&hclog.LoggerOptions{
+			Name: "go-plugin", Level: hclog.Warn, Output: stderr, JSONFormat: true,
+		}),
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(options,
+				grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
+		},
+	})
+}
+
+// Served returns p as go-plugin serves it, for tests and for hosts that want it in process. The manifest and the
+// settings are checked.
+func Served[S any](p Plugin[S]) (plugin.GRPCPlugin, error) { return served(p, os.Stderr) }
+
+func served[S any](p Plugin[S], stderr io.Writer) (*servedPlugin, error) {
+	manifest, err := ManifestOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if p.Open == nil {
+		return nil, errors.New("sdk: the plugin has no Open")
+	}
+	scrub := newScrubber()
+	s := &servedPlugin{
+		manifest: manifest, services: p.Manifest.Services, scrubber: scrub,
+		log: newLogger(stderr, slog.LevelInfo, scrub),
+		open: func(ctx context.Context, account Account, document []byte) (Channel, error) {
+			var settings S
+			if err := decodeSettings(document, &settings); err != nil {
+				return nil, err
+			}
+			return p.Open(ctx, account, settings)
+		},
+	}
+	if p.Validate != nil {
+		s.validate = func(ctx context.Context, account Account, document []byte) ([]Check, error) {
+			var settings S
+			if err := decodeSettings(document, &settings); err != nil {
+				return nil, err
+			}
+			return p.Validate(ctx, account, settings), nil
+		}
+	}
+	return s, nil
+}
+
+// ManifestOf assembles the manifest that the host reads: the author's, the settings schema, the optional services. It
+// needs no process, so that first-party schemas can be known without starting any.
+func ManifestOf[S any](p Plugin[S]) (*channelv1.Manifest, error) {
+	settings, err := settingsOf(reflect.TypeFor[S]())
+	if err != nil {
+		return nil, err
+	}
+	address, err := SettingsOf(p.Manifest.Address)
+	if err != nil {
+		return nil, err
+	}
+	m := p.Manifest
+	switch {
+	case !idForm.MatchString(m.ID):
+		return nil, fmt.Errorf("sdk: the manifest's ID %q must be kebab-case", m.ID)
+	case m.Name == "":
+		return nil, errors.New("sdk: the manifest has no Name")
+	case m.Version == "":
+		return nil, errors.New("sdk: the manifest has no Version")
+	case m.Verification != nil && !m.Services.Webhook:
+		return nil, errors.New("sdk: a Verification needs the Webhook service")
+	}
+	if v := m.Verification; v != nil {
+		known := false
+		for _, s := range settings {
+			known = known || s.Key == v.SecretSetting
+		}
+		if !known {
+			return nil, fmt.Errorf("sdk: Verification.SecretSetting %q is no setting", v.SecretSetting)
+		}
+	}
+	return manifestOut(&m, settings, address), nil
+}
+
+// servedPlugin is a Plugin without its type parameter, in go-plugin's form.
+type servedPlugin struct {
+	plugin.NetRPCUnsupportedPlugin
+	manifest *channelv1.Manifest
+	services Services
+	open     func(ctx context.Context, account Account, settings []byte) (Channel, error)
+	validate func(ctx context.Context, account Account, settings []byte) ([]Check, error)
+	log      *slog.Logger
+	scrubber *scrubber
+}
+
+var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
+
+// GRPCServer registers the services that the manifest names.
+func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Server) error {
+	s := &server{
+		manifest: p.manifest, services: p.services, open: p.open, validate: p.validate,
+		host: &hostLink{broker: broker}, log: p.log, scrubber: p.scrubber, calls: newGate(),
+		accounts: map[string]*openAccount{},
+	}
+	for _, setting := range p.manifest.GetSettings() {
+		if setting.GetSecret() {
+			s.secrets = append(s.secrets, setting.GetKey())
+		}
+	}
+	channelv1.RegisterChannelServer(registrar, s)
+	if p.services.Webhook {
+		channelv1.RegisterWebhookServer(registrar, &webhookServer{server: s})
+	}
+	if p.services.Media {
+		channelv1.RegisterMediaServer(registrar, &mediaServer{server: s})
+	}
+	if p.services.Profiles {
+		channelv1.RegisterProfilesServer(registrar, &profilesServer{server: s})
+	}
+	if p.services.Signals {
+		channelv1.RegisterSignalsServer(registrar, &signalsServer{server: s})
+	}
+	if p.services.Reconciler {
+		channelv1.RegisterReconcilerServer(registrar, &reconcilerServer{server: s})
+	}
+	return nil
+}
+
+// GRPCClient is the host's side, which the host has for itself; here it hands out the bare connection.
+func (p *servedPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return conn, nil
+}
