@@ -96,7 +96,7 @@ func (d *decoder) checkIDs(kind string, list ids) {
 		case at.kind != kindString:
 		case !wellFormedID(id):
 			remedy := "Use lower-case letters, digits and single hyphens between them, 64 at most."
-			if k := kebab(id); k != "" {
+			if k := kebab(id); 2*len(k) > len([]rune(id)) {
 				remedy = fmt.Sprintf("Write %q: lower-case letters, digits and single hyphens between them.", k)
 			}
 			d.say(at, fmt.Sprintf("%q is not an id.", id), remedy)

@@ -213,7 +213,7 @@ func (d *decoder) list(n *node, v reflect.Value, tag reflect.StructTag) {
 	element := v.Type().Elem()
 	items := n.items
 	if element.Kind() == reflect.Struct && n.kind == kindTable && !n.inline {
-		d.sayKey(n, fmt.Sprintf("There can be several of %q, so its header has two pairs of brackets.", n.path),
+		d.sayKey(n, fmt.Sprintf("There can be more than one %s, so its header takes two pairs of brackets.", n.path),
 			fmt.Sprintf("Write [[%s]].", n.path))
 		return
 	}

@@ -17,6 +17,9 @@ func nearest(word string, candidates []string) string {
 		if strings.ReplaceAll(w, "-", "_") == strings.ReplaceAll(lower, "-", "_") || w+"s" == lower || w == lower+"s" {
 			d = 0
 		}
+		if len(w) >= 3 && strings.HasPrefix(lower, w) {
+			d = min(d, 1)
+		}
 		if d < bestDistance {
 			best, bestDistance = c, d
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/guichet/guichet/core"
 )
@@ -75,7 +76,11 @@ func (c *Config) agentRemedy(member string) string {
 	for _, a := range c.Agents {
 		known = append(known, a.ID, a.Email)
 	}
-	if near := nearest(member, known); near != "" {
+	near := nearest(member, known)
+	if plainEmail(member) && distance(strings.ToLower(member), strings.ToLower(near)) > 2 {
+		near = "" // addresses of one domain are alike without being meant
+	}
+	if near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	if plainEmail(member) {

@@ -225,8 +225,11 @@ func (d *decoder) checkFallback(c *Config, n *node, w Workstream) {
 
 // checkAttached reports accounts through which nothing could arrive, with the lines that are missing.
 func (d *decoder) checkAttached(c *Config) {
-	if !d.listed("channel") {
-		return
+	dangling := slices.ContainsFunc(c.Channels, func(ch Channel) bool {
+		return !slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.ID == ch.Account })
+	})
+	if dangling || !d.listed("channel") {
+		return // mending what is reported already may well attach them
 	}
 	for i, a := range c.Accounts {
 		n := d.element("account", i)

@@ -73,7 +73,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			value, err = d.env.File(at.text)
 		}
 		if err != nil {
-			d.say(at, fmt.Sprintf("The file cannot be read: %s.", err), "Check the path and that Guichet may read it.")
+			d.say(at, fmt.Sprintf("The file %q cannot be read: %s.", at.text, plainCause(err)), "Check the path and that Guichet may read it.")
 			return "", false
 		}
 		if secret {
@@ -81,7 +81,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 		}
 		if value == "" {
-			d.say(at, fmt.Sprintf("The file %s is empty.", at.text), "Write the value into it.")
+			d.say(at, fmt.Sprintf("The file %q is empty.", at.text), "Write the value into it.")
 			return "", false
 		}
 	case "stored":

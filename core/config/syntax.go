@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +19,13 @@ const maxSyntaxProblems = 10
 func (d *document) syntaxProblems(err error) {
 	parsed := d.src
 	for err != nil && len(d.problems) < maxSyntaxProblems {
-		offset := d.syntaxProblem(parsed, err)
+		offset := errorOffset(parsed, err)
+		if begin, what, found := unclosed(parsed, offset); found {
+			last, _ := d.position(offset)
+			d.report(begin, "", fmt.Sprintf("The %s that begins here is not closed by line %d.", what, last), "Close it.")
+			return
+		}
+		d.syntaxProblem(offset, err.Error())
 		parsed = bytes.Clone(parsed)
 		start := bytes.LastIndexByte(parsed[:offset], '\n') + 1
 		end := len(parsed)
@@ -39,26 +47,73 @@ func (d *document) syntaxProblems(err error) {
 	}
 }
 
-// syntaxProblem reports one error of the parser about the bytes it parsed and returns its byte offset.
-func (d *document) syntaxProblem(parsed []byte, err error) int {
-	message, offset := err.Error(), len(parsed)
+// errorOffset returns where in the parsed bytes err was met.
+func errorOffset(parsed []byte, err error) int {
 	var pe *unstable.ParserError
 	if errors.As(err, &pe) {
 		// A highlight is a part of the parsed bytes, so its capacity tells where it begins.
-		offset = min(max(cap(parsed)-cap(pe.Highlight), 0), len(parsed))
+		return min(max(cap(parsed)-cap(pe.Highlight), 0), len(parsed))
 	}
+	return len(parsed)
+}
+
+var (
+	// statement is a line that is not the inside of a list.
+	statement = regexp.MustCompile(`^\s*(\[|[A-Za-z0-9_-]+\s*=)`)
+	// opening is the end of a line on which a list or an inline table begins.
+	opening = regexp.MustCompile(`=[ \t]*[\[{]`)
+)
+
+// maxUnclosedLines is how far back the beginning of an unclosed list is looked for.
+const maxUnclosedLines = 200
+
+// unclosed finds the list or inline table that swallowed the statement, or the end of the file, where an error was met:
+// the parser complains about the first thing that cannot stand in a list, often far from the missing bracket.
+func unclosed(src []byte, offset int) (begin int, what string, found bool) {
+	end := bytes.LastIndexByte(src[:offset], '\n') + 1
+	switch {
+	case len(bytes.TrimSpace(src[offset:])) <= 1:
+		end = len(src)
+	case !statement.Match(src[end:]):
+		return 0, "", false
+	}
+	for start, lines := end, 0; start > 0 && lines < maxUnclosedLines; lines++ {
+		start = bytes.LastIndexByte(src[:start-1], '\n') + 1
+		line, _, _ := bytes.Cut(src[start:end], []byte("\n"))
+		at := opening.FindIndex(line)
+		if at == nil {
+			continue
+		}
+		var p unstable.Parser
+		p.Reset(bytes.Clone(src[start:end]))
+		for p.NextExpression() {
+		}
+		switch err := p.Error(); {
+		case err == nil:
+		case strings.Contains(err.Error(), "array is incomplete"):
+			return start + at[1] - 1, "list", true
+		case strings.Contains(err.Error(), "inline table is incomplete"):
+			return start + at[1] - 1, "inline table", true
+		}
+	}
+	return 0, "", false
+}
+
+// syntaxProblem reports one error of the parser.
+func (d *document) syntaxProblem(offset int, message string) {
 	remedy := ""
 	switch {
 	case strings.Contains(message, "strings must be quoted"), strings.Contains(message, "at start of value"),
 		strings.Contains(message, "expected keyword"):
 		remedy = `Put texts and durations in double quotes: key = "value".`
+	case strings.Contains(message, "cannot have new lines"):
+		remedy = "Close the quotes on the same line."
 	case strings.Contains(message, "to close"):
 		remedy = "Write as many closing brackets as opening ones: [server], [[account]]."
 	case strings.Contains(message, "expected '=' after key"):
 		remedy = "Write settings as key = value."
 	}
 	d.report(offset, "", "This is not valid TOML: "+message+".", remedy)
-	return offset
 }
 
 // brokenByItself reports whether a line cannot be read even alone and is not the edge of a text of several lines.
