@@ -55,9 +55,8 @@ type Conversation struct {
 	ReadToken     string      `json:"read_token,omitempty"`
 	NoReply       bool        `json:"no_reply,omitempty"`
 
-	Sessions int                 `json:"sessions"`           // number of the newest session
-	Declines map[string]int      `json:"declines,omitempty"` // by agent, since it was last queued
-	Context  map[string]Variable `json:"context,omitempty"`
+	Sessions int            `json:"sessions"`           // number of the newest session
+	Declines map[string]int `json:"declines,omitempty"` // by agent, since it was last queued
 
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
@@ -91,11 +90,13 @@ type ReplyToken struct {
 type Preview struct {
 	Seq  uint64     `json:"seq"`
 	From AuthorKind `json:"from"`
-	Text string     `json:"text"` // at most 200 characters
+	Kind string     `json:"kind,omitempty"` // as Message.Kind, when not "text"
+	Text string     `json:"text"`           // at most 200 characters
 	At   time.Time  `json:"at"`
 }
 
-// Variable is a context variable: a named text or number.
+// Variable is a context variable: a named text or number. Variables are stored beside their conversation, not in it:
+// a hundred long ones would make every write of the conversation slow.
 type Variable struct {
 	Type  string `json:"type"` // "text" or "number"
 	Value string `json:"value"`

@@ -46,9 +46,11 @@ func (tx *Tx) Contacts(after core.ID, limit int) ([]*core.Contact, error) {
 
 func identityHash(k core.IdentityKey) [16]byte { return hash16(k.Scope, k.Kind, k.Value) }
 
+func identityKey(k core.IdentityKey) key { return newKey(familyIdentity).hash(identityHash(k)) }
+
 // Identity finds who a key belongs to; nil when nobody has it yet.
 func (tx *Tx) Identity(k core.IdentityKey) (*core.Identity, error) {
-	at := newKey(familyIdentity).hash(identityHash(k))
+	at := identityKey(k)
 	i, err := get[core.Identity](tx, at)
 	if err != nil || i == nil {
 		return nil, err
@@ -59,14 +61,10 @@ func (tx *Tx) Identity(k core.IdentityKey) (*core.Identity, error) {
 	return i, nil
 }
 
-// PutIdentity writes an identity; reading it first in the same transaction claims the key.
+// PutIdentity writes an identity, and with it the claim to its key.
 func (tx *Tx) PutIdentity(i *core.Identity) {
-	at := newKey(familyIdentity).hash(identityHash(i.IdentityKey))
 	i.UpdatedAt = tx.Now()
-	put(tx, at, i)
-	keys := identityIndex(i)
-	tx.reindex(tx.was[string(at)].keys, keys)
-	tx.remember(at, indexed{keys: keys})
+	rewrite(tx, identityKey(i.IdentityKey), i, identityIndex)
 }
 
 // IdentitiesOf returns the identities that belong to a contact now.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
@@ -176,14 +177,16 @@ func (tx *Tx) HasRouteMark(id core.ID) (bool, error) {
 // ClearRouteMark says that the router has looked.
 func (tx *Tx) ClearRouteMark(id core.ID) { tx.kv.Delete(newKey(familyRoute).id(id)) }
 
-// PutSession writes a session of a conversation.
-func (tx *Tx) PutSession(s *core.Session) {
-	put(tx, newKey(familyConversation).id(s.Conversation).byte(partSession).uint32(uint32(s.Number)), s)
+func sessionKey(conversation core.ID, number int) key {
+	return newKey(familyConversation).id(conversation).byte(partSession).uint32(uint32(number))
 }
+
+// PutSession writes a session of a conversation.
+func (tx *Tx) PutSession(s *core.Session) { put(tx, sessionKey(s.Conversation, s.Number), s) }
 
 // Session reads one session; a NotFound error when there is none.
 func (tx *Tx) Session(conversation core.ID, number int) (*core.Session, error) {
-	s, err := get[core.Session](tx, newKey(familyConversation).id(conversation).byte(partSession).uint32(uint32(number)))
+	s, err := get[core.Session](tx, sessionKey(conversation, number))
 	if err == nil && s == nil {
 		err = missing("session", number)
 	}
@@ -197,7 +200,11 @@ func (tx *Tx) Sessions(conversation core.ID) ([]*core.Session, error) {
 
 // AddTrace appends an entry to a conversation's routing trace. n tells entries of one transaction apart.
 func (tx *Tx) AddTrace(conversation core.ID, n int, entry *core.TraceEntry) {
-	put(tx, newKey(familyConversation).id(conversation).byte(partTrace).time(entry.At).uint16(uint16(n)), entry)
+	put(tx, traceKey(conversation, entry.At, n), entry)
+}
+
+func traceKey(conversation core.ID, at time.Time, n int) key {
+	return newKey(familyConversation).id(conversation).byte(partTrace).time(at).uint16(uint16(n))
 }
 
 // Trace returns a conversation's routing trace, oldest first.
@@ -205,25 +212,29 @@ func (tx *Tx) Trace(conversation core.ID) ([]*core.TraceEntry, error) {
 	return all[core.TraceEntry](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partTrace)))
 }
 
-// AddRaw keeps an event as the provider sent it, beside its conversation.
+// AddRaw keeps an event as the provider sent it, beside its conversation, and the blob it may lie in.
 func (tx *Tx) AddRaw(conversation core.ID, raw *core.RawEvent) {
-	put(tx, newKey(familyConversation).id(conversation).byte(partRaw).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID)), raw)
+	put(tx, rawKey(conversation, raw), raw)
+	tx.reindex(nil, rawIndex(conversation, raw))
 }
 
-// all decodes every record of a range.
-func all[T any](tx *Tx, r kv.Range) ([]*T, error) {
-	var list []*T
-	for p, err := range tx.kv.Scan(r) {
-		if err != nil {
-			return nil, err
-		}
-		v := new(T)
-		if err := decode(p.Value, v); err != nil {
-			return nil, err
-		}
-		list = append(list, v)
+// RawEvents returns the events of a conversation as the provider sent them, in the order in which they came, at most
+// limit.
+func (tx *Tx) RawEvents(conversation core.ID, limit int) ([]*core.RawEvent, error) {
+	r := kv.Prefix(newKey(familyConversation).id(conversation).byte(partRaw))
+	r.Limit = limit
+	return all[core.RawEvent](tx, r)
+}
+
+func rawKey(conversation core.ID, raw *core.RawEvent) key {
+	return newKey(familyConversation).id(conversation).byte(partRaw).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID))
+}
+
+func rawIndex(conversation core.ID, raw *core.RawEvent) map[string]string {
+	if raw.Blob == "" {
+		return nil
 	}
-	return list, nil
+	return entries(append(referencePrefix(raw.Blob).byte(referenceRaw).id(conversation), rawKey(conversation, raw)[18:]...))
 }
 
 func keysOf(prefix []byte) kv.Range {

@@ -18,6 +18,8 @@ import (
 //	c conv16 s number4         session
 //	c conv16 t time8 n2        routing trace
 //	c conv16 r time8 hash16    raw event, as the provider sent it
+//	c conv16 v hash16          context variable, by the hash of its name
+//	c conv16 x … n2            further parts of a long record of the conversation: codec.go
 //	l a ^time8 conv16          conversations not closed, last activity first
 //	l m agent 0 ^time8 conv16  an agent's conversations, last activity first
 //	l q queue 0 time8 conv16   a queue's waiting conversations, oldest first
@@ -41,6 +43,7 @@ import (
 //	f conv16 seq8 att16        attachment to fetch
 //	t time8 kind1 ref          timer
 //	h …                        attachments: see attachment.go
+//	z … n2                     further parts of any other long record
 //	w account 0 time8 hash16   raw event that belongs to no conversation
 //	s …                        people who sign in, settings, schema: see auth.go, schema.go
 type family = byte
@@ -66,6 +69,7 @@ const (
 	familyAttachment   family = 'h'
 	familyAccountRaw   family = 'w'
 	familySystem       family = 's'
+	familyOverflow     family = 'z'
 )
 
 const (
@@ -79,12 +83,14 @@ const (
 )
 
 const (
-	partRecord  = '.'
-	partMessage = 'm'
-	partClient  = 'i'
-	partSession = 's'
-	partTrace   = 't'
-	partRaw     = 'r'
+	partRecord   = '.'
+	partMessage  = 'm'
+	partClient   = 'i'
+	partSession  = 's'
+	partTrace    = 't'
+	partRaw      = 'r'
+	partVariable = 'v'
+	partOverflow = 'x'
 )
 
 // key builds key bytes part by part.

@@ -23,7 +23,7 @@ func remove[T any](tx *Tx, k key, index func(*T) map[string]string) {
 	if !ok {
 		return
 	}
-	tx.kv.Delete(k)
+	tx.drop(k)
 	tx.reindex(was, nil)
 	tx.remember(k, indexed{})
 }

@@ -7,7 +7,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"time"
 
@@ -70,7 +69,13 @@ type Tx struct {
 	// agents holds the agent statuses that were read; those that changed are written once, at the end.
 	agents  map[string]*core.AgentStatus
 	changed map[string]bool
-	err     error
+	// unknown holds the JSON of records that were read with fields this version does not know; parts how many parts a
+	// long record has.
+	unknown map[string][]byte
+	parts   map[string]int
+	// references says of which contents a reference was added (true) or only removed.
+	references map[string]bool
+	err        error
 }
 
 // Now is the transaction's time, truncated to milliseconds as all stored times are.
@@ -95,7 +100,6 @@ type indexed struct {
 	units    int
 	agent    string // who gives units
 	audience *core.Audience
-	raw      []byte
 }
 
 func (tx *Tx) remember(key []byte, was indexed) {
@@ -113,11 +117,13 @@ func (tx *Tx) reindex(old, now map[string]string) {
 	for k := range old {
 		if _, keep := now[k]; !keep {
 			tx.kv.Delete([]byte(k))
+			tx.noteReference(k, false)
 		}
 	}
 	for k, v := range now {
 		if had, ok := old[k]; !ok || had != v {
 			tx.kv.Set([]byte(k), []byte(v))
+			tx.noteReference(k, true)
 		}
 	}
 }
@@ -134,35 +140,10 @@ func (tx *Tx) flush() error {
 	for agent := range tx.changed {
 		tx.writeAgentStatus(tx.agents[agent])
 	}
+	tx.settleReferences()
 	return tx.err
 }
 
 func missing(kind string, id any) error {
 	return core.Errorf(core.NotFound, "there is no %s %v", kind, id)
-}
-
-// get reads and decodes a record, remembering its bytes for unknown fields. It returns nil for an absent one.
-func get[T any](tx *Tx, key []byte) (*T, error) {
-	raw, err := tx.kv.Get(key)
-	if err == kv.ErrNotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read record: %w", err)
-	}
-	v := new(T)
-	if err := decode(raw, v); err != nil {
-		return nil, fmt.Errorf("record %x: %w", key, err)
-	}
-	return v, nil
-}
-
-// put encodes and writes a record, keeping fields of the stored one that this version does not know.
-func put[T any](tx *Tx, key []byte, v *T) {
-	raw, err := encode(v)
-	if err != nil {
-		tx.fail(fmt.Errorf("record %x: %w", key, err))
-		return
-	}
-	tx.kv.Set(key, raw)
 }
