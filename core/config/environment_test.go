@@ -41,6 +41,26 @@ var (
 			{Key: "number", Kind: core.SettingString, Pattern: `\+?[0-9]+`},
 		},
 	}
+	// needySchema asks for everything, and one of its defaults is wrong.
+	needySchema = core.PluginSchema{
+		Plugin: "needy",
+		Settings: []core.SettingField{
+			{Key: "name", Kind: core.SettingString, Required: true, Help: "As customers know it."},
+			{Key: "token", Kind: core.SettingSecret, Required: true},
+			{Key: "secrets", Kind: core.SettingList, Secret: true, Required: true},
+			{Key: "tags", Kind: core.SettingList, Required: true},
+			{Key: "attempts", Kind: core.SettingInt, Required: true},
+			{Key: "verbose", Kind: core.SettingBool, Required: true},
+			{Key: "pause", Kind: core.SettingDuration, Required: true},
+			{Key: "key", Kind: core.SettingFile, Required: true},
+			{Key: "mode", Kind: core.SettingSelect, Options: []string{"webhook", "poll"}, Required: true},
+			{Key: "limit", Kind: core.SettingInt, Default: "many"},
+		},
+		Address: []core.SettingField{
+			{Key: "region", Kind: core.SettingString, Default: "eu"},
+			{Key: "number", Kind: core.SettingString, Required: true},
+		},
+	}
 	numberSchema = core.PluginSchema{
 		Plugin:  "number",
 		Address: []core.SettingField{{Key: "number", Kind: core.SettingString, Required: true, Title: "Phone number"}},
@@ -49,7 +69,7 @@ var (
 
 // testEnvironment knows the three plugins above and a few secrets.
 func testEnvironment() Environment {
-	schemas := map[string]core.PluginSchema{"line": lineSchema, "wide": wideSchema, "number": numberSchema}
+	schemas := map[string]core.PluginSchema{"line": lineSchema, "wide": wideSchema, "number": numberSchema, "needy": needySchema}
 	return Environment{
 		Env: func(name string) (string, bool) {
 			v, ok := map[string]string{"LINE_SECRET": "from-env", "EMPTY": ""}[name]

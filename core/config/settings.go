@@ -182,6 +182,9 @@ func (d *decoder) fits(n *node, f core.SettingField, text string) bool {
 	if message == "" {
 		return true
 	}
+	if text == "" {
+		shown = f.Key
+	}
 	d.say(n, shown+" "+message+".", remedy)
 	return false
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -50,6 +51,7 @@ func (h *memoryHistory) FingerprintKey() []byte             { return []byte("key
 // desk is an application: it remembers what it was given and may refuse.
 type desk struct {
 	t         *testing.T
+	mu        sync.Mutex
 	path      string
 	history   *memoryHistory
 	env       Environment
@@ -66,6 +68,8 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) source(required bool) *Source {
 	return NewSource(Options{Path: d.path, Required: required, Environment: d.env, History: d.history,
 		Apply: func(_ context.Context, c *Config, revision int) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
 			if d.refuse != nil {
 				return d.refuse
 			}
@@ -77,7 +81,11 @@ func (d *desk) source(required bool) *Source {
 			slices.Sort(d.queues)
 			return nil
 		},
-		Report: func(p Problems) { d.reported = append(d.reported, p) },
+		Report: func(p Problems) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.reported = append(d.reported, p)
+		},
 	})
 }
 
@@ -90,6 +98,8 @@ func (d *desk) write(text string) {
 
 func (d *desk) inForce(queues string, revisions ...int) {
 	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if got := strings.Join(d.queues, " "); got != queues || !slices.Equal(d.revisions, revisions) {
 		d.t.Fatalf("in force: queues %q after revisions %v; want %q after %v", got, d.revisions, queues, revisions)
 	}
@@ -266,7 +276,7 @@ func TestAFileThatIsGoneDoesNotMeanDefaults(t *testing.T) {
 
 func TestHistoryHasNoReadableSecret(t *testing.T) {
 	d := newDesk(t)
-	d.write(lineAccount)
+	d.write(lineAccount + "[mail]\nhost = \"h\"\nfrom = \"a@b.example\"\npassword = { file = \"token\" }\n")
 	if err := d.source(false).Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -284,15 +294,17 @@ func TestHistoryHasNoReadableSecret(t *testing.T) {
 	d.env.Env = nil
 	s := d.source(false)
 	s.options.Environment.Env = func(string) (string, bool) { return "", false }
+	s.options.Environment.File = func(string) (string, error) { return "", os.ErrNotExist }
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c, _ := s.Current()
-	if got := c.Setup(1).Accounts["shop-line"].Settings["channel_access_token"]; got != "from-env" || len(s.Problems()) != 1 {
+	if got := c.Setup(1).Accounts["shop-line"].Settings["channel_access_token"]; got != "from-env" || c.Mail.Password != "from-file" || len(s.Problems()) != 2 {
 		t.Errorf("token %v, problems %v", got, s.Problems())
 	}
 	// A variable that has changed is a new version of the same text.
 	s.options.Environment.Env = func(string) (string, bool) { return "rotated", true }
+	s.options.Environment.File = d.env.File
 	if err := s.Reload(t.Context(), "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -333,9 +345,11 @@ func TestTheFileIsFollowed(t *testing.T) {
 		}
 		after(3)
 		d.inForce("a", 1)
+		d.mu.Lock()
 		if len(d.reported) != 1 {
-			t.Fatalf("an unchanged file was read %d times", len(d.reported))
+			t.Errorf("an unchanged file was read %d times", len(d.reported))
 		}
+		d.mu.Unlock()
 
 		// Written in place: one look sees the change, the next one sees that it has settled.
 		d.write(queueText("a", "b"))

@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -56,13 +58,22 @@ type document struct {
 	comments []span
 	problems Problems
 	file     string
+	lines    []int // byte offsets of the lines' beginnings, made when first needed
 }
 
 // position returns the line and the column, from 1, of a byte offset. Columns count characters.
 func (d *document) position(offset int) (line, column int) {
-	before := string(d.src[:min(max(offset, 0), len(d.src))])
-	line = 1 + strings.Count(before, "\n")
-	return line, 1 + len([]rune(before[strings.LastIndexByte(before, '\n')+1:]))
+	if d.lines == nil {
+		d.lines = []int{0}
+		for i, b := range d.src {
+			if b == '\n' {
+				d.lines = append(d.lines, i+1)
+			}
+		}
+	}
+	offset = min(max(offset, 0), len(d.src))
+	line, _ = slices.BinarySearch(d.lines, offset+1) // the number of lines that begin at or before offset
+	return line, 1 + utf8.RuneCount(d.src[d.lines[line-1]:offset])
 }
 
 func (d *document) report(offset int, path, message, remedy string) {
