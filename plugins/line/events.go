@@ -90,26 +90,7 @@ func parse(body []byte, received time.Time) []sdk.Event {
 // translate turns one event of LINE into one of ours; what it cannot read becomes Unknown.
 func translate(raw json.RawMessage, received time.Time) sdk.Event {
 	var in wireEvent
-	if err := json.Unmarshal(raw, &in); err != nil {
-		// Enough is read of an ill-formed event to know it again when it is redelivered.
-		var known struct {
-			Type           json.RawMessage `json:"type"`
-			WebhookEventID json.RawMessage `json:"webhookEventId"`
-		}
-		var kind, id string
-		if json.Unmarshal(raw, &known) == nil {
-			kind, id = textOf(known.Type), textOf(known.WebhookEventID)
-		}
-		if kind == "" {
-			kind = "unreadable"
-		}
-		return sdk.Event{
-			ID:         eventID(id, raw),
-			OccurredAt: received,
-			Raw:        raw,
-			Unknown:    &sdk.Unknown{Type: kind, IsMessage: kind == "message"},
-		}
-	}
+	err := json.Unmarshal(raw, &in)
 	out := sdk.Event{
 		ID:          eventID(in.WebhookEventID, raw),
 		OccurredAt:  received,
@@ -124,6 +105,21 @@ func translate(raw json.RawMessage, received time.Time) sdk.Event {
 		if in.Source.UserID != "" {
 			out.Sender.Identities = []sdk.Identity{user(in.Source.UserID)}
 		}
+		if out.Thread.Kind == "user" && out.Thread.ID == "" {
+			// A user whom LINE does not name: two of them must not end up in one conversation.
+			out.Thread.ID = "anonymous:" + out.ID
+		}
+	}
+	if err != nil {
+		// A field is not of its type. The decoder has read the others, so the event keeps its place.
+		kind := in.Type
+		if kind == "" {
+			kind = "unreadable"
+		}
+		out.Unknown = &sdk.Unknown{
+			Type: kind, IsMessage: kind == "message", MessageID: messageID(in.Message), ReplyToken: in.token(received),
+		}
+		return out
 	}
 	in.fill(&out, in.token(received))
 	return out

@@ -19,7 +19,7 @@ const signatureHeader = "x-line-signature"
 // unless redelivery was switched on, so whatever is signed is kept and answered 200: an event that cannot be read
 // becomes an Unknown one with its raw text, and never holds up its neighbours.
 func (c *channel) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
-	if c.suffix(r.URL) != callbackPath {
+	if c.suffix(r) != callbackPath {
 		http.Error(w, "there is nothing here; LINE calls "+callbackPath, http.StatusNotFound)
 		return
 	}
@@ -65,16 +65,17 @@ func (c *channel) verify(signature string, body []byte) bool {
 	return good
 }
 
-// suffix returns what follows the account's public address, escaped as it came.
-func (c *channel) suffix(u *url.URL) string {
-	path := u.EscapedPath()
+// suffix returns what follows the account's address. The SDK knows it; a request that did not come through it is measured
+// against the account's public address.
+func (c *channel) suffix(r *http.Request) string {
+	if path := sdk.WebhookPath(r); path != "" {
+		return path
+	}
+	path := r.URL.EscapedPath()
 	if public, err := url.Parse(c.account.PublicURL); err == nil && public.Path != "" {
 		if rest, ok := strings.CutPrefix(path, strings.TrimRight(public.EscapedPath(), "/")+"/"); ok {
 			return rest
 		}
-	}
-	if rest, ok := strings.CutPrefix(path, "/channels/"+c.account.ID+"/"); ok {
-		return rest
 	}
 	return strings.TrimPrefix(path, "/")
 }
