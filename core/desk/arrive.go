@@ -1,0 +1,272 @@
+package desk
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
+)
+
+// applyMessage stores what a customer said (or, for an echo, what was said in our name elsewhere).
+func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
+	in, content := a.in, a.in.Message
+	if content.ExternalID != "" {
+		known, _, err := tx.ByExternalID(in.Account, content.ExternalID)
+		if err != nil {
+			return nil, err
+		}
+		if known != "" { // an edit or a deletion overtook it, or an echo is of a message of ours
+			return nil, d.keepRaw(tx, a)
+		}
+	}
+	c, sender, profile, err := d.conversationFor(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	m := &core.Message{
+		ID: string(a.message), Kind: content.Kind, From: sender, Visibility: core.Public, Text: content.Text,
+		Attachments: content.Attachments, Location: content.Location, Sticker: content.Sticker, QuoteToken: content.QuoteToken,
+		State: core.Received, OccurredAt: in.OccurredAt, CreatedAt: tx.Now(),
+	}
+	if m.Kind == "" {
+		m.Kind = "text"
+	}
+	if content.ExternalID != "" {
+		m.ExternalIDs = []string{content.ExternalID}
+	}
+	if a.overflow != nil {
+		m.Text = cut(m.Text, maxInlineText)
+		m.Attachments = append(m.Attachments, *a.overflow)
+	}
+	if content.QuotedID != "" {
+		conversation, seq, err := tx.ByExternalID(in.Account, content.QuotedID)
+		if err != nil {
+			return nil, err
+		}
+		if conversation == c.ID {
+			m.Quotes = seq
+		}
+	}
+	if !a.channel.FromCustomer {
+		for i := range m.Attachments {
+			if m.Attachments[i].State == core.Fetching {
+				m.Attachments[i].State, m.Attachments[i].Reason = core.Refused, "customers may not send attachments on this channel"
+			}
+		}
+	}
+	if in.Kind == core.InEcho {
+		m.From, m.State = core.Author{Kind: core.FromAgent, Name: "elsewhere"}, core.Sent
+	} else {
+		d.noteCustomer(tx, c, a)
+	}
+	d.append(tx, c, m)
+	if a.raw != nil {
+		tx.AddRaw(c.ID, a.raw)
+	}
+	tx.PutConversation(c, c.Version == 0 || (in.Kind != core.InEcho && wakes(c)))
+	for i := range m.Attachments {
+		if at := &m.Attachments[i]; at.State == core.Fetching {
+			tx.PutFetchJob(&core.FetchJob{
+				Conversation: c.ID, Seq: m.Seq, Attachment: at.ID, Account: in.Account, Handle: at.Handle,
+				NextAt: tx.Now(), ExpiresAt: at.ExpiresAt, CreatedAt: tx.Now(),
+			})
+		}
+	}
+	return profile, nil
+}
+
+// append writes a message and lets the conversation show it.
+func (d *Desk) append(tx *store.Tx, c *core.Conversation, m *core.Message) {
+	tx.AppendMessage(c, m)
+	c.LastActivity = tx.Now()
+	preview := &core.Preview{Seq: m.Seq, From: m.From.Kind, Text: cut(m.Text, 200), At: m.CreatedAt}
+	if m.Kind != "text" {
+		preview.Kind = m.Kind
+	}
+	if m.Kind != "activity" {
+		c.LastMessage = preview
+	}
+	if m.From.Kind == core.FromCustomer {
+		c.LastCustomerMessage = preview
+		c.Unread++
+	}
+}
+
+// noteCustomer keeps on the conversation what answering needs to know of the customer's newest words.
+func (d *Desk) noteCustomer(tx *store.Tx, c *core.Conversation, a *arrival) {
+	in := a.in
+	if c.WaitingSince.IsZero() {
+		c.WaitingSince = tx.Now()
+	}
+	c.LastInboundAt = in.ReceivedAt
+	if m := in.Message; m != nil {
+		c.LastInboundID, c.NoReply = m.ExternalID, m.NoReply
+		if m.ReadToken != "" {
+			c.ReadToken = m.ReadToken
+		}
+	}
+	if in.Reply != nil {
+		c.Reply = in.Reply
+	}
+}
+
+// wakes moves a conversation that waited for the customer back to the router, and reports whether it did.
+func wakes(c *core.Conversation) bool {
+	if c.State != core.Waiting {
+		return false
+	}
+	c.State = core.Open
+	c.QueuedSince = c.LastActivity
+	c.Declines = nil
+	return true
+}
+
+// conversationFor finds the conversation that goes on in the event's thread, or begins one, and says who spoke.
+func (d *Desk) conversationFor(tx *store.Tx, a *arrival) (*core.Conversation, core.Author, *core.Identity, error) {
+	identity, contact, profile, err := d.identify(tx, a)
+	if err != nil {
+		return nil, core.Author{}, nil, err
+	}
+	author := core.Author{Kind: core.FromCustomer, ID: string(contact), Name: nameOf(identity)}
+	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)
+	if err != nil {
+		return nil, core.Author{}, nil, err
+	}
+	if c == nil {
+		if a.channel.Retired {
+			return nil, core.Author{}, nil, errRetired
+		}
+		if c, err = d.begin(tx, a, identity, contact); err != nil {
+			return nil, core.Author{}, nil, err
+		}
+	}
+	return c, author, profile, nil
+}
+
+func nameOf(i *core.Identity) string {
+	if i == nil {
+		return ""
+	}
+	return i.Name
+}
+
+// errRetired says that a retired channel begins no conversation; what came is kept raw.
+var errRetired = errors.New("the channel is retired")
+
+// begin makes a conversation. It is written by the caller, with its first message.
+func (d *Desk) begin(tx *store.Tx, a *arrival, identity *core.Identity, contact core.ID) (*core.Conversation, error) {
+	now := tx.Now()
+	c := &core.Conversation{
+		ID: a.conversation, State: core.Open, Account: a.in.Account, Channel: a.channel.ID, Workstream: a.workstream.ID,
+		Contact: contact, Thread: a.in.Thread, Language: a.in.Sender.Language,
+		CreatedAt: now, LastActivity: now, QueuedSince: now,
+	}
+	if identity != nil {
+		c.Identity = identity.IdentityKey
+	}
+	if a.in.Thread.Kind != "" && a.in.Thread.Kind != "user" {
+		key := core.IdentityKey{Scope: a.in.Account, Kind: a.in.Thread.Kind, Value: a.in.Thread.ID}
+		group, err := d.attach(tx, key, a.sender, core.Sender{}, false)
+		if err != nil {
+			return nil, err
+		}
+		c.Identity, c.Contact = key, group.Contact
+	}
+	if c.Language == "" {
+		c.Language = a.channel.Language
+	}
+	if due := a.workstream.AutoClose.Open; due > 0 {
+		tx.PutTimer(&core.Timer{Due: now.Add(due), Kind: core.TimerAutoClose, Ref: string(c.ID)})
+	}
+	return c, nil
+}
+
+// identify finds the sender's contact, or makes one. Several identities of one sender are attached to one contact;
+// where they belong to different contacts already, the first one decides and nothing is merged by itself.
+func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact core.ID, profile *core.Identity, err error) {
+	sender := a.in.Sender
+	if len(sender.Identities) == 0 {
+		kind := a.in.Thread.Kind
+		if kind == "" {
+			kind = "user"
+		}
+		sender.Identities = []core.SenderIdentity{{IdentityKey: core.IdentityKey{Scope: a.in.Account, Kind: kind, Value: a.in.Thread.ID}}}
+	}
+	contact = a.contact
+	known := false
+	for _, id := range sender.Identities {
+		i, err := tx.Identity(id.IdentityKey)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		if i != nil {
+			contact, known = i.Contact, true
+			break
+		}
+	}
+	if !known {
+		tx.PutContact(&core.Contact{
+			ID: contact, Name: sender.Name, Language: sender.Language, Picture: sender.Picture, CreatedAt: tx.Now(),
+		})
+	}
+	for n, id := range sender.Identities {
+		i, err := d.attach(tx, id.IdentityKey, contact, sender, id.Verified)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		if n == 0 {
+			first = i
+		}
+	}
+	if first.Name == "" && (first.ProfileAt.IsZero() || tx.Now().Sub(first.ProfileAt) > profileEvery) {
+		profile = first
+	}
+	return first, contact, profile, nil
+}
+
+// attach makes sure that an identity exists; a new one belongs to the contact given.
+func (d *Desk) attach(tx *store.Tx, k core.IdentityKey, contact core.ID, sender core.Sender, verified bool) (*core.Identity, error) {
+	i, err := tx.Identity(k)
+	if err != nil {
+		return nil, err
+	}
+	if i == nil {
+		if _, err := tx.Contact(contact); core.CodeOf(err) == core.NotFound {
+			tx.PutContact(&core.Contact{ID: contact, Name: sender.Name, CreatedAt: tx.Now()})
+		} else if err != nil {
+			return nil, err
+		}
+		i = &core.Identity{
+			IdentityKey: k, Contact: contact, Owner: contact, Name: sender.Name, Language: sender.Language, Picture: sender.Picture,
+			Verified: verified, CreatedAt: tx.Now(),
+		}
+		tx.PutIdentity(i)
+		return i, nil
+	}
+	renamed := sender.Name != "" && sender.Name != i.Name
+	if renamed {
+		i.Name = sender.Name
+	}
+	if renamed || (verified && !i.Verified) {
+		i.Verified = i.Verified || verified
+		tx.PutIdentity(i)
+	}
+	return i, nil
+}
+
+// cut shortens a text to at most limit bytes without cutting a character.
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	s = s[:limit]
+	for len(s) > 0 {
+		if r, size := utf8.DecodeLastRuneInString(s); r != utf8.RuneError || size > 1 {
+			break
+		}
+		s = s[:len(s)-1]
+	}
+	return strings.TrimRight(s, " \n\t") + "…"
+}

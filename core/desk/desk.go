@@ -1,0 +1,226 @@
+// Package desk is what people and channels do at Guichet: receive, offer, accept, reply, transfer, end. One function a
+// command, one transaction each; beside the transactions run the router, the outbox dispatcher, the media fetcher and
+// the timers, all driven by the durable log. It knows neither HTTP nor plugins nor the storage engine.
+//
+// Start reading at [Desk], then receive.go and router.go.
+package desk
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/store"
+)
+
+// Channels is what the desk asks of the plugin host.
+type Channels interface {
+	// Send gives one message to its channel. The context carries how long the desk waits.
+	Send(ctx context.Context, out *core.Outgoing) core.Outcome
+	// FetchMedia writes the content behind a handle to the writer that start returns.
+	FetchMedia(ctx context.Context, account, handle string, maxBytes int64, start func(core.MediaHead) (io.Writer, error)) core.FetchOutcome
+	// FetchProfile returns nil where there is none to be had.
+	FetchProfile(ctx context.Context, account string, identity core.IdentityKey, thread core.Thread) (*core.Profile, error)
+	// Signal passes on what is not a message; best effort.
+	Signal(ctx context.Context, account string, thread core.Thread, recipient core.IdentityKey, signal core.Signal)
+}
+
+// Blobs keeps the content of attachments.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (hash string, size int64, mimeType string, err error)
+}
+
+// Options are what a Desk is made of.
+type Options struct {
+	Store    *store.Store
+	Channels Channels
+	Blobs    Blobs
+	Setup    *core.Setup
+	Log      hclog.Logger
+	// Typing hears that a customer is typing, or has stopped; it must not block. Nil is allowed.
+	Typing func(conversation *core.Conversation, stopped bool)
+	// CatchUp is how long, after a start, customer-visible timers wait for the channels; 0 means not at all.
+	CatchUp time.Duration
+}
+
+// Desk runs the commands and the work beside them. Make one with New, Start it, Stop it.
+type Desk struct {
+	store    *store.Store
+	channels Channels
+	blobs    Blobs
+	log      hclog.Logger
+	setup    atomic.Pointer[core.Setup]
+	catchUp  time.Duration
+	typing   func(*core.Conversation, bool)
+
+	router     *router
+	dispatcher *dispatcher
+	fetcher    *fetcher
+	timers     *timers
+	profiles   *profiles
+	presence   connections
+	watch      watch
+
+	background context.Context
+	cancel     context.CancelFunc
+	done       sync.WaitGroup
+}
+
+// New returns a desk that is not yet running: commands work, nothing is routed or sent until Start.
+func New(o Options) *Desk {
+	d := &Desk{store: o.Store, channels: o.Channels, blobs: o.Blobs, log: o.Log, catchUp: o.CatchUp, typing: o.Typing}
+	if d.log == nil {
+		d.log = hclog.NewNullLogger()
+	}
+	d.setup.Store(o.Setup)
+	if d.typing == nil {
+		d.typing = func(*core.Conversation, bool) {}
+	}
+	d.router = newRouter(d)
+	d.dispatcher = newDispatcher(d)
+	d.fetcher = newFetcher(d)
+	d.timers = newTimers(d)
+	d.profiles = newProfiles(d)
+	return d
+}
+
+// Setup returns the configuration in force.
+func (d *Desk) Setup() *core.Setup { return d.setup.Load() }
+
+// Start begins the work beside the commands: it reads what is unfinished and follows the log from there.
+func (d *Desk) Start(ctx context.Context) error {
+	ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	d.background = ctx
+	from := d.store.DB().Last()
+	if err := d.resumePresence(ctx); err != nil {
+		return err
+	}
+	for _, load := range []func(context.Context) error{d.router.load, d.dispatcher.load, d.fetcher.load} {
+		if err := load(ctx); err != nil {
+			d.cancel()
+			return err
+		}
+	}
+	d.run(func() { d.follow(ctx, from) })
+	d.run(func() { d.router.run(ctx) })
+	d.run(func() { d.dispatcher.run(ctx) })
+	d.run(func() { d.fetcher.run(ctx) })
+	d.run(func() { d.timers.run(ctx) })
+	d.run(func() { d.profiles.run(ctx) })
+	d.run(func() { d.watch.run(ctx, d) })
+	return nil
+}
+
+func (d *Desk) run(fn func()) {
+	d.done.Add(1)
+	go func() {
+		defer d.done.Done()
+		fn()
+	}()
+}
+
+// Stop ends the work and waits for it. Sends in flight are given up; they are taken up again at the next start.
+func (d *Desk) Stop() {
+	if d.cancel != nil {
+		d.cancel()
+	}
+	d.done.Wait()
+}
+
+// follow hands the durable log to those who wait for it.
+func (d *Desk) follow(ctx context.Context, from kv.Pos) {
+	for event, err := range d.store.Tail(ctx, from) {
+		if err != nil {
+			if ctx.Err() == nil {
+				d.log.Error("the event log cannot be followed; routing and sending stop", "error", err)
+			}
+			return
+		}
+		d.dispatch(event)
+	}
+}
+
+// Actor is the person on whose behalf a command runs.
+type Actor struct {
+	Agent string
+	Name  string
+	Role  core.Role
+}
+
+func (a Actor) author() core.Author {
+	return core.Author{Kind: core.FromAgent, ID: a.Agent, Name: a.Name}
+}
+
+func (a Actor) seesAll() bool { return a.Role == core.Administrator || a.Role == core.Supervisor }
+
+// MaySee reports whether a person may see a conversation: it is theirs, it rings at them, it waits in a queue of
+// theirs, or their role sees all.
+func (d *Desk) MaySee(a Actor, c *core.Conversation) bool {
+	if a.seesAll() {
+		return true
+	}
+	audience := c.Audience()
+	for _, agent := range audience.Agents {
+		if agent == a.Agent {
+			return true
+		}
+	}
+	return audience.Queue != "" && d.isMember(audience.Queue, a.Agent)
+}
+
+func (d *Desk) isMember(queue, agent string) bool {
+	q, ok := d.Setup().Queues[queue]
+	if !ok {
+		return false
+	}
+	for _, m := range q.Members {
+		if m == agent {
+			return true
+		}
+	}
+	return false
+}
+
+// seen reads a conversation that the actor may see; to others it does not exist.
+func (d *Desk) seen(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, error) {
+	c, err := tx.Conversation(id)
+	if err != nil {
+		return nil, err
+	}
+	if !d.MaySee(a, c) {
+		return nil, core.Errorf(core.NotFound, "there is no conversation %s", id)
+	}
+	return c, nil
+}
+
+// owned reads a conversation that the actor has, or may act on by role.
+func (d *Desk) owned(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, error) {
+	c, err := d.seen(tx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.Assignee != a.Agent && !a.seesAll() {
+		return nil, core.Errorf(core.Forbidden, "this conversation is not yours: pick it or wait for the offer first")
+	}
+	return c, nil
+}
+
+// change runs one command on one conversation and returns it as it stands afterwards.
+func (d *Desk) change(ctx context.Context, fn func(tx *store.Tx) (*core.Conversation, error)) (*core.Conversation, error) {
+	var result *core.Conversation
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := fn(tx)
+		result = c
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}

@@ -1,0 +1,350 @@
+package desk
+
+import (
+	"time"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
+)
+
+// target finds the message that an event is about; nil when it is not (yet) known.
+func (d *Desk) target(tx *store.Tx, account, external string) (*core.Conversation, *core.Message, error) {
+	id, seq, err := tx.ByExternalID(account, external)
+	if err != nil || id == "" {
+		return nil, nil, err
+	}
+	c, err := tx.Conversation(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := tx.Message(c, seq)
+	return c, m, err
+}
+
+// applyEdit replaces a customer's text; the newest edit wins. One that overtook its message is stored as the message.
+func (d *Desk) applyEdit(tx *store.Tx, a *arrival) (*core.Identity, error) {
+	in := a.in
+	at := store.Time(in.At)
+	if at.IsZero() {
+		at = in.OccurredAt
+	}
+	c, m, err := d.target(tx, in.Account, in.TargetIDs[0])
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return d.overtake(tx, a, func(m *core.Message) { m.Text, m.EditedAt = cut(in.Text, maxInlineText), at })
+	}
+	if in.Reply != nil {
+		c.Reply = in.Reply
+		tx.PutConversation(c, false)
+	}
+	if m.DeletedAt.IsZero() && at.After(m.EditedAt) {
+		m.Text, m.EditedAt = cut(in.Text, maxInlineText), at
+		tx.PutMessage(c, m)
+		if c.LastCustomerMessage != nil && c.LastCustomerMessage.Seq == m.Seq {
+			c.LastCustomerMessage.Text = cut(m.Text, 200)
+			tx.PutConversation(c, false)
+		}
+	}
+	return nil, d.keepRaw(tx, a)
+}
+
+// applyDelete takes a customer's message away, as they asked: what it said is gone, that it was there stays.
+func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
+	in := a.in
+	c, m, err := d.target(tx, in.Account, in.TargetIDs[0])
+	if err != nil {
+		return nil, err
+	}
+	erase := func(m *core.Message) {
+		m.Text, m.Attachments, m.Location, m.Sticker, m.DeletedAt = "", nil, nil, nil, tx.Now()
+	}
+	if m == nil {
+		return d.overtake(tx, a, erase)
+	}
+	if !m.DeletedAt.IsZero() {
+		return nil, nil
+	}
+	jobs, err := tx.FetchJobsOf(c.ID, m.Seq)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		tx.DeleteFetchJob(j)
+	}
+	erase(m)
+	tx.PutMessage(c, m)
+	for _, p := range []*core.Preview{c.LastMessage, c.LastCustomerMessage} {
+		if p != nil && p.Seq == m.Seq {
+			p.Text = ""
+		}
+	}
+	tx.PutConversation(c, false)
+	return nil, nil
+}
+
+// overtake stores an event about a message that has not arrived as that message; the original is then recognised by its
+// external id and adds nothing.
+func (d *Desk) overtake(tx *store.Tx, a *arrival, change func(*core.Message)) (*core.Identity, error) {
+	c, sender, profile, err := d.conversationFor(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	m := &core.Message{
+		ID: string(a.message), Kind: "text", From: sender, Visibility: core.Public, State: core.Received,
+		ExternalIDs: []string{a.in.TargetIDs[0]}, OccurredAt: a.in.OccurredAt, CreatedAt: tx.Now(),
+	}
+	change(m)
+	d.noteCustomer(tx, c, a)
+	d.append(tx, c, m)
+	tx.PutConversation(c, c.Version == 0 || wakes(c))
+	return profile, d.keepRaw(tx, a)
+}
+
+func (d *Desk) applyReaction(tx *store.Tx, a *arrival) error {
+	in := a.in
+	c, m, err := d.target(tx, in.Account, in.TargetIDs[0])
+	if err != nil || m == nil {
+		return err
+	}
+	by := in.Thread.ID
+	if len(in.Sender.Identities) > 0 {
+		by = in.Sender.Identities[0].Value
+	}
+	kept := m.Reactions[:0]
+	for _, r := range m.Reactions {
+		if r.By != by || (in.Removed && in.Emoji != "" && r.Emoji != in.Emoji) {
+			kept = append(kept, r)
+		}
+	}
+	m.Reactions = kept
+	if !in.Removed {
+		m.Reactions = append(m.Reactions, core.Reaction{Emoji: in.Emoji, By: by})
+	}
+	tx.PutMessage(c, m)
+	return nil
+}
+
+// applyStatus merges what the provider says became of our messages; one whose message is not known yet is parked.
+func (d *Desk) applyStatus(tx *store.Tx, a *arrival) error {
+	in := a.in
+	var reason *core.Reason
+	if in.Status == core.Failed {
+		reason = &core.Reason{Code: "provider", Text: "The provider could not deliver the message.", Provider: joined(in.Code, in.Reason)}
+	}
+	for _, external := range in.TargetIDs {
+		c, m, err := d.target(tx, in.Account, external)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			if mergeStatus(m, in.Status, reason) {
+				tx.PutMessage(c, m)
+			}
+			continue
+		}
+		parked, err := tx.Parked(in.Account, external)
+		if err != nil {
+			return err
+		}
+		if parked == nil || in.Status == core.Failed || in.Status.Rank() > parked.State.Rank() {
+			tx.Park(&core.ParkedStatus{Account: in.Account, ExternalID: external, State: in.Status, Reason: reason, At: in.OccurredAt})
+		}
+	}
+	return nil
+}
+
+// mergeStatus raises a message's state: statuses may skip, repeat and come out of order. A failure counts until the
+// message is known to have been delivered; a receipt settles an unknown outcome.
+func mergeStatus(m *core.Message, status core.MessageState, reason *core.Reason) bool {
+	if m.From.Kind == core.FromCustomer || m.Visibility == core.InternalNote {
+		return false
+	}
+	if status == core.Failed {
+		if m.State == core.Failed || m.State.Rank() >= core.Delivered.Rank() {
+			return false
+		}
+		m.State, m.Reason = core.Failed, reason
+		return true
+	}
+	if status.Rank() <= m.State.Rank() {
+		return false
+	}
+	m.State, m.Reason = status, nil
+	return true
+}
+
+func joined(code, reason string) string {
+	switch {
+	case code == "":
+		return reason
+	case reason == "":
+		return code
+	}
+	return code + ": " + reason
+}
+
+// readBack is how many messages back a read mark is carried.
+const readBack = 200
+
+func (d *Desk) applyRead(tx *store.Tx, a *arrival) error {
+	in := a.in
+	c, err := tx.OngoingConversation(in.Account, a.channel.ID, in.Thread)
+	if err != nil || c == nil {
+		return err
+	}
+	upTo := c.LastSeq
+	if len(in.TargetIDs) > 0 && in.TargetIDs[0] != "" {
+		id, seq, err := tx.ByExternalID(in.Account, in.TargetIDs[0])
+		if err != nil {
+			return err
+		}
+		if id != c.ID {
+			return nil
+		}
+		upTo = seq
+	}
+	list, err := tx.MessagesBefore(c.ID, upTo+1, readBack)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if !in.At.IsZero() && m.CreatedAt.After(in.At) {
+			continue
+		}
+		if m.State != core.Sent && m.State != core.Delivered {
+			continue
+		}
+		full, err := tx.Message(c, m.Seq)
+		if err != nil {
+			return err
+		}
+		if mergeStatus(full, core.Read, nil) {
+			tx.PutMessage(c, full)
+		}
+	}
+	return nil
+}
+
+// applyConsent keeps whether the customer wants to hear from us, and says so in the conversation that goes on.
+func (d *Desk) applyConsent(tx *store.Tx, a *arrival) (*core.Identity, error) {
+	in := a.in
+	if len(in.Sender.Identities) == 0 {
+		return nil, d.keepRaw(tx, a)
+	}
+	i, _, profile, err := d.identify(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	switch in.Kind {
+	case core.InBlocked:
+		i.Blocked = true
+	case core.InUnblocked:
+		i.Blocked = false
+	case core.InOptedOut:
+		i.OptedOut = true
+	case core.InOptedIn:
+		i.OptedOut = false
+	}
+	tx.PutIdentity(i)
+	if in.Kind == core.InBlocked {
+		profile = nil // the provider no longer tells
+	}
+	return profile, d.applyActivity(tx, a)
+}
+
+// applyActivity says in the conversation that goes on what happened; without one the event is kept raw.
+func (d *Desk) applyActivity(tx *store.Tx, a *arrival) error {
+	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return d.keepRaw(tx, a)
+	}
+	if a.in.Reply != nil {
+		c.Reply = a.in.Reply
+	}
+	params := map[string]string{}
+	for k, v := range a.in.Values {
+		params[k] = v
+	}
+	if a.in.Name != "" {
+		params["name"] = a.in.Name
+	}
+	d.note(tx, c, string(a.message), string(a.in.Kind), params, a.in.OccurredAt)
+	if a.raw != nil {
+		tx.AddRaw(c.ID, a.raw)
+	}
+	tx.PutConversation(c, false)
+	return nil
+}
+
+// note appends an activity line. It never counts as the customer's words and never replaces the preview.
+func (d *Desk) note(tx *store.Tx, c *core.Conversation, id, name string, params map[string]string, at time.Time) {
+	if at.IsZero() {
+		at = tx.Now()
+	}
+	d.append(tx, c, &core.Message{
+		ID: id, Kind: "activity", From: core.Author{Kind: core.FromSystem}, Visibility: core.InternalNote, State: core.Received,
+		Activity: &core.Activity{Name: name, Params: params}, OccurredAt: at, CreatedAt: tx.Now(),
+	})
+}
+
+func (d *Desk) applyIdentityChange(tx *store.Tx, a *arrival) error {
+	if a.in.Former == nil || a.in.Current == nil {
+		return d.keepRaw(tx, a)
+	}
+	former, err := tx.Identity(*a.in.Former)
+	if err != nil || former == nil {
+		return err
+	}
+	_, err = d.attach(tx, *a.in.Current, former.Contact, core.Sender{Name: former.Name}, former.Verified)
+	if err != nil {
+		return err
+	}
+	return d.applyActivity(tx, a)
+}
+
+// applyStart begins a conversation without a message, or asks for a person in the one that goes on.
+func (d *Desk) applyStart(tx *store.Tx, a *arrival) (*core.Identity, error) {
+	c, _, profile, err := d.conversationFor(tx, a)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range a.in.Values {
+		tx.PutVariable(c.ID, name, core.Variable{Type: "text", Value: cut(value, 4000)})
+	}
+	d.noteCustomer(tx, c, a)
+	d.note(tx, c, string(a.message), string(a.in.Kind), nil, a.in.OccurredAt)
+	tx.PutConversation(c, c.Version == 0 || wakes(c))
+	return profile, nil
+}
+
+func (d *Desk) applyEnd(tx *store.Tx, a *arrival) error {
+	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)
+	if err != nil || c == nil {
+		return err
+	}
+	if a.workstream.Persistent {
+		return d.applyActivity(tx, a) // the customer cannot end what goes on for good
+	}
+	d.note(tx, c, string(a.message), string(a.in.Kind), map[string]string{"code": a.in.Text}, a.in.OccurredAt)
+	if c.Assignee == "" {
+		return d.close(tx, c, core.CustomerEnded)
+	}
+	return d.wrapUp(tx, c, core.CustomerEnded)
+}
+
+// applyNotice keeps the provider's word about the account where administrators look.
+func (d *Desk) applyNotice(tx *store.Tx, a *arrival) error {
+	tx.AddAudit(&core.AuditEntry{
+		ID: a.message, Actor: "system", Act: "account.notice", Subject: a.in.Account,
+		Details: map[string]string{"kind": a.in.Name, "text": cut(a.in.Text, 1000)},
+	})
+	if a.raw != nil {
+		tx.AddAccountRaw(a.in.Account, a.raw)
+	}
+	return nil
+}

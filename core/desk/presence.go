@@ -1,0 +1,241 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
+)
+
+const (
+	// grace is how long an agent may be gone before their work goes to others, counted from the loss of the last live
+	// connection, from the last call of one who set their presence through the API, or from the start of the process.
+	grace = 150 * time.Second
+	// touchEvery is how often a call renews a lease, at most.
+	touchEvery = 20 * time.Second
+)
+
+// connections knows which agents hold a live connection to this process.
+type connections struct {
+	mu      sync.Mutex
+	live    map[string]bool
+	touched map[string]time.Time
+}
+
+func (c *connections) set(agent string, live bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live == nil {
+		c.live = map[string]bool{}
+	}
+	c.live[agent] = live
+}
+
+func (c *connections) has(agent string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live[agent]
+}
+
+// tired reports whether a call should renew an agent's lease now.
+func (c *connections) tired(agent string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live[agent] || now.Sub(c.touched[agent]) < touchEvery {
+		return false
+	}
+	if c.touched == nil {
+		c.touched = map[string]time.Time{}
+	}
+	c.touched[agent] = now
+	return true
+}
+
+// Presence returns an agent's presence and load.
+func (d *Desk) Presence(ctx context.Context, agent string) (status *core.AgentStatus, err error) {
+	err = d.store.View(ctx, func(tx *store.Tx) error {
+		status, err = tx.AgentStatus(agent)
+		return err
+	})
+	return status, err
+}
+
+// SetPresence changes the actor's presence. It holds while they have a live connection, else for the grace time after
+// their last call.
+func (d *Desk) SetPresence(ctx context.Context, a Actor, p core.Presence) (status *core.AgentStatus, err error) {
+	if !p.Settable() {
+		return nil, core.FieldErrorf("presence", "write available, busy, do-not-disturb, away or offline, not %q", p)
+	}
+	live := d.presence.has(a.Agent)
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if status, err = tx.AgentStatus(a.Agent); err != nil {
+			return err
+		}
+		if status.Presence != p || status.PresenceSince.IsZero() {
+			status.Presence, status.PresenceSince = p, tx.Now()
+			if p == core.Available {
+				status.IdleSince = tx.Now()
+			}
+		}
+		status.Former, status.LeaseUntil = "", time.Time{}
+		if !live {
+			lease(tx, status)
+		}
+		tx.PutAgentStatus(status)
+		return nil
+	})
+	return status, err
+}
+
+func lease(tx *store.Tx, s *core.AgentStatus) {
+	s.LeaseUntil = tx.Now().Add(grace)
+	tx.PutTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: s.Agent})
+}
+
+// Connected says that an agent has a live connection. Back within the grace time they have the presence they had.
+func (d *Desk) Connected(ctx context.Context, agent string) error {
+	d.presence.set(agent, true)
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		s, err := tx.AgentStatus(agent)
+		if err != nil {
+			return err
+		}
+		switch {
+		case s.Former != "":
+			s.Presence, s.PresenceSince = s.Former, tx.Now()
+		case s.PresenceSince.IsZero():
+			s.Presence, s.PresenceSince = d.presenceAtSignIn(agent), tx.Now()
+		}
+		s.Former, s.LeaseUntil = "", time.Time{}
+		tx.PutAgentStatus(s)
+		return nil
+	})
+}
+
+func (d *Desk) presenceAtSignIn(agent string) core.Presence {
+	if a := d.Setup().Agents[agent]; a != nil && a.Presence.Settable() {
+		return a.Presence
+	}
+	return core.Available
+}
+
+// Disconnected says that an agent's last live connection is gone: nothing new is offered to them, and what they have
+// stays theirs for the grace time.
+func (d *Desk) Disconnected(ctx context.Context, agent string) error {
+	d.presence.set(agent, false)
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		s, err := tx.AgentStatus(agent)
+		if err != nil {
+			return err
+		}
+		if s.Presence == core.Offline && s.Former == "" {
+			return nil
+		}
+		suspend(tx, s)
+		return nil
+	})
+}
+
+// suspend shows an agent as offline for the grace time, after which their work goes to others.
+func suspend(tx *store.Tx, s *core.AgentStatus) {
+	if s.Former == "" {
+		s.Former = s.Presence
+	}
+	s.Presence = core.Offline
+	lease(tx, s)
+	tx.PutAgentStatus(s)
+}
+
+// Touch renews the lease of an agent who set their presence through the API. It is cheap: most calls do nothing.
+func (d *Desk) Touch(ctx context.Context, agent string) {
+	if !d.presence.tired(agent, time.Now()) {
+		return
+	}
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		s, err := tx.AgentStatus(agent)
+		if err != nil || s.LeaseUntil.IsZero() || s.Former != "" {
+			return err
+		}
+		lease(tx, s)
+		tx.PutAgentStatus(s)
+		return nil
+	})
+	if err != nil {
+		d.log.Warn("a presence could not be renewed", "agent", agent, "error", err)
+	}
+}
+
+// resumePresence gives everybody the grace time after a start: the connections of the last process are gone.
+func (d *Desk) resumePresence(ctx context.Context) error {
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		list, err := tx.AgentStatuses()
+		if err != nil {
+			return err
+		}
+		for _, seen := range list {
+			s, err := tx.AgentStatus(seen.Agent)
+			if err != nil {
+				return err
+			}
+			switch {
+			case s.Presence != core.Offline && s.LeaseUntil.IsZero():
+				suspend(tx, s)
+			case !s.LeaseUntil.IsZero():
+				lease(tx, s)
+				tx.PutAgentStatus(s)
+			}
+		}
+		return nil
+	})
+}
+
+// releaseBatch is how many conversations of a gone agent are released in one transaction.
+const releaseBatch = 50
+
+// leaseEnded takes the work of an agent who has been gone for too long and gives it to others.
+func (d *Desk) leaseEnded(tx *store.Tx, agent string) error {
+	s, err := tx.AgentStatus(agent)
+	if err != nil || s.LeaseUntil.IsZero() {
+		return err
+	}
+	if s.LeaseUntil.After(tx.Now()) {
+		tx.PutTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: agent})
+		return nil
+	}
+	offered, err := tx.OfferedTo(agent)
+	if err != nil {
+		return err
+	}
+	for _, c := range offered[:min(len(offered), releaseBatch)] {
+		if err := silence(tx, c, core.AgentDisconnected); err != nil {
+			return err
+		}
+		d.trace(tx, c, 0, "disconnected", agent+" is gone; the offer is withdrawn.", nil)
+		tx.PutConversation(c, true)
+	}
+	page, err := tx.ConversationsOf(agent, "", 4*releaseBatch)
+	if err != nil {
+		return err
+	}
+	held := slices.DeleteFunc(page.Conversations, func(c *core.Conversation) bool { return c.State != core.Active })
+	for _, c := range held[:min(len(held), releaseBatch)] {
+		if err := closeSession(tx, c, core.AgentDisconnected); err != nil {
+			return err
+		}
+		requeue(tx, c)
+		d.trace(tx, c, 0, "disconnected", agent+" has been gone for too long; the conversation goes back in line.", nil)
+		tx.PutConversation(c, true)
+	}
+	if len(offered) > releaseBatch || len(held) > releaseBatch { // the rest follows at once
+		s.LeaseUntil = tx.Now()
+		tx.PutTimer(&core.Timer{Due: tx.Now().Add(time.Millisecond), Kind: core.TimerPresence, Ref: agent})
+		tx.PutAgentStatus(s)
+		return nil
+	}
+	s.Presence, s.PresenceSince, s.Former, s.LeaseUntil = core.Offline, time.Time{}, "", time.Time{}
+	tx.PutAgentStatus(s)
+	return nil
+}

@@ -1,0 +1,199 @@
+package desk
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
+)
+
+const (
+	maxClientID    = 64
+	maxReplyText   = 30000 // bytes
+	maxAttachments = 10
+	// sendWithin is how long a queued message is tried: as long as the longest-lived idempotency key of a provider.
+	sendWithin = 24 * time.Hour
+)
+
+// Draft is a message that an agent wants to send or note.
+type Draft struct {
+	ID          string // made by the client, unique per conversation and author
+	Text        string
+	Visibility  core.Visibility // public unless said otherwise
+	Attachments []core.ID       // uploads
+}
+
+// Reply stores an agent's message and, when it is public, puts it in the outbox in the same transaction. The same draft
+// again returns the same message with created false; another draft under the same id is a Conflict.
+func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *core.Message, created bool, err error) {
+	if draft.Visibility == "" {
+		draft.Visibility = core.Public
+	}
+	if err := draft.check(); err != nil {
+		return nil, false, err
+	}
+	fingerprint := draft.fingerprint()
+	outbox := uuid.NewString()
+	attachmentIDs := make([]core.ID, len(draft.Attachments))
+	for i := range attachmentIDs {
+		attachmentIDs[i] = core.NewID(nowUTC())
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		m, created = nil, false
+		c, err := d.seen(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if m, err = tx.MessageByClient(c, a.author(), draft.ID); err != nil {
+			return err
+		}
+		if m != nil {
+			if m.Fingerprint != fingerprint {
+				return core.Errorf(core.Conflict, "the id %q was used for another message in this conversation: take a new one", draft.ID)
+			}
+			return nil
+		}
+		if draft.Visibility == core.Public {
+			if err := d.maySend(a, c, len(draft.Attachments) > 0); err != nil {
+				return err
+			}
+		}
+		m = &core.Message{
+			ID: draft.ID, Kind: "text", From: a.author(), Visibility: draft.Visibility, Text: draft.Text, State: core.Received,
+			OccurredAt: tx.Now(), CreatedAt: tx.Now(), Fingerprint: fingerprint,
+		}
+		if draft.Text == "" {
+			m.Kind = "attachment"
+		}
+		if m.Attachments, err = takeUploads(tx, a, draft.Attachments, attachmentIDs); err != nil {
+			return err
+		}
+		created = true
+		if draft.Visibility == core.Public {
+			m.State, m.Outbox = core.Queued, outbox
+			c.WaitingSince, c.Unread = time.Time{}, 0
+		}
+		d.append(tx, c, m)
+		tx.PutConversation(c, false)
+		if draft.Visibility == core.Public {
+			enqueue(tx, c, m)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return m, created, nil
+}
+
+func enqueue(tx *store.Tx, c *core.Conversation, m *core.Message) {
+	now := tx.Now()
+	tx.PutOutboxEntry(&core.OutboxEntry{
+		ID: m.Outbox, Conversation: c.ID, Seq: m.Seq, Account: c.Account, State: core.OutboxQueued, NextAt: now,
+		Deadline: now.Add(sendWithin), CreatedAt: now,
+	})
+}
+
+func (draft *Draft) check() error {
+	switch {
+	case draft.ID == "" || len(draft.ID) > maxClientID:
+		return core.FieldErrorf("id", "give every message an id of 1 to %d characters, unique in the conversation", maxClientID)
+	case draft.Visibility != core.Public && draft.Visibility != core.InternalNote:
+		return core.FieldErrorf("visibility", "write \"public\" or \"internal\", not %q", draft.Visibility)
+	case draft.Text == "" && len(draft.Attachments) == 0:
+		return core.FieldErrorf("text", "the message is empty")
+	case len(draft.Text) > maxReplyText:
+		return core.FieldErrorf("text", "the text has %d bytes, at most %d are allowed: send it in parts or as a file", len(draft.Text), maxReplyText)
+	case len(draft.Attachments) > maxAttachments:
+		return core.FieldErrorf("attachments", "a message carries at most %d attachments", maxAttachments)
+	}
+	return nil
+}
+
+func (draft *Draft) fingerprint() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%d\x00%s", draft.Visibility, len(draft.Text), draft.Text)
+	for _, id := range draft.Attachments {
+		fmt.Fprintf(h, "\x00%s", id)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// maySend says whether an agent may write to the customer now.
+func (d *Desk) maySend(a Actor, c *core.Conversation, attachments bool) error {
+	if c.State != core.Active {
+		remedy := map[core.State]string{
+			core.Open: "pick it first", core.Waiting: "reopen it first", core.WrappingUp: "reopen it first",
+			core.Closed: "it is closed for good",
+		}[c.State]
+		return core.Errorf(core.Conflict, "the conversation is %s: %s", c.State, remedy)
+	}
+	if c.Assignee != a.Agent && !a.seesAll() {
+		return core.Errorf(core.Forbidden, "%s has this conversation: only they can write to the customer", c.Assignee)
+	}
+	if c.NoReply {
+		return core.Errorf(core.Conflict, "the provider does not let us answer in this conversation now")
+	}
+	if ch, ok := d.Setup().Channels[c.Channel]; ok && attachments && !ch.FromAgent {
+		return core.FieldErrorf("attachments", "agents may not send attachments on channel %q", c.Channel)
+	}
+	return nil
+}
+
+// takeUploads turns uploads into attachments. An upload can be sent once.
+func takeUploads(tx *store.Tx, a Actor, uploads, ids []core.ID) ([]core.Attachment, error) {
+	var list []core.Attachment
+	for i, id := range uploads {
+		u, err := tx.Upload(id)
+		if err != nil {
+			return nil, err
+		}
+		if u == nil || u.Agent != a.Agent {
+			return nil, core.FieldErrorf("attachments", "there is no upload %s: upload the file again", id)
+		}
+		list = append(list, core.Attachment{ID: ids[i], State: core.Ready, Name: u.Name, Type: u.Type, Size: u.Size, Hash: u.Hash})
+		tx.DeleteUpload(u.ID)
+	}
+	return list, nil
+}
+
+// Retry sends a message that failed, or whose outcome is unknown, again: a new attempt that really goes out. What the
+// provider took of it before is not repeated.
+func (d *Desk) Retry(ctx context.Context, a Actor, id core.ID, seq uint64) (*core.Message, error) {
+	outbox := uuid.NewString()
+	var m *core.Message
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := d.owned(tx, a, id)
+		if err != nil {
+			return err
+		}
+		if m, err = tx.Message(c, seq); err != nil {
+			return err
+		}
+		if m.State != core.Failed && m.State != core.Unknown {
+			return core.Errorf(core.Conflict, "the message is %s: there is nothing to send again", m.State)
+		}
+		e, err := tx.OutboxEntry(c.ID, seq)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			return core.Errorf(core.Conflict, "the message was not sent from here")
+		}
+		now := tx.Now()
+		e.ID, e.State, e.Attempts, e.NextAt, e.Deadline, e.Reason = outbox, core.OutboxQueued, nil, now, now.Add(sendWithin), nil
+		m.State, m.Reason, m.Outbox = core.Queued, nil, outbox
+		tx.PutOutboxEntry(e)
+		tx.PutMessage(c, m)
+		return nil
+	})
+	return m, err
+}
+
+func nowUTC() time.Time { return time.Now().UTC() }
