@@ -15,6 +15,7 @@ import (
 //	h r hash32 m conv16 seq8 att16   an attachment of a message
 //	h r hash32 u upload16            an upload that was not sent yet
 //	h r hash32 e conv16 time8 hash16 a raw event
+//	h r hash32 a account 0 time8 hash16  a raw event that belongs to no conversation
 //	h r hash32 w account 0 id16      a webhook request that waits
 //	h g hash32                       guard of a content: state1, and time8 unless it is referenced
 //	h f time8 hash32                 contents that are free or condemned, by since when
@@ -26,10 +27,11 @@ const (
 	attachmentGuard     = 'g'
 	attachmentFree      = 'f'
 
-	referenceMessage = 'm'
-	referenceUpload  = 'u'
-	referenceRaw     = 'e'
-	referenceSpool   = 'w'
+	referenceMessage    = 'm'
+	referenceUpload     = 'u'
+	referenceRaw        = 'e'
+	referenceAccountRaw = 'a'
+	referenceSpool      = 'w'
 )
 
 const (

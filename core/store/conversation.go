@@ -218,14 +218,6 @@ func (tx *Tx) AddRaw(conversation core.ID, raw *core.RawEvent) {
 	tx.reindex(nil, rawIndex(conversation, raw))
 }
 
-// RawEvents returns the events of a conversation as the provider sent them, in the order in which they came, at most
-// limit.
-func (tx *Tx) RawEvents(conversation core.ID, limit int) ([]*core.RawEvent, error) {
-	r := kv.Prefix(newKey(familyConversation).id(conversation).byte(partRaw))
-	r.Limit = limit
-	return all[core.RawEvent](tx, r)
-}
-
 func rawKey(conversation core.ID, raw *core.RawEvent) key {
 	return newKey(familyConversation).id(conversation).byte(partRaw).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID))
 }
@@ -255,7 +247,19 @@ func (tx *Tx) emit(topic string, v any) {
 
 // AddAccountRaw keeps an event that belongs to no conversation.
 func (tx *Tx) AddAccountRaw(account string, raw *core.RawEvent) {
-	put(tx, newKey(familyAccountRaw).name(account).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID)), raw)
+	put(tx, accountRawKey(account, raw), raw)
+	tx.reindex(nil, accountRawIndex(account, raw))
+}
+
+func accountRawKey(account string, raw *core.RawEvent) key {
+	return newKey(familyAccountRaw).name(account).time(raw.ReceivedAt).hash(hash16(string(raw.Kind), raw.ID))
+}
+
+func accountRawIndex(account string, raw *core.RawEvent) map[string]string {
+	if raw.Blob == "" {
+		return nil
+	}
+	return entries(append(referencePrefix(raw.Blob).byte(referenceAccountRaw), accountRawKey(account, raw)[1:]...))
 }
 
 // AccountRaw returns the events of an account that belong to no conversation, oldest first.

@@ -11,6 +11,10 @@ func outboxKey(conversation core.ID, seq uint64) key {
 	return newKey(familyOutbox).id(conversation).uint64(seq)
 }
 
+func pendingKey(conversation core.ID, seq uint64) key {
+	return newKey(familyPending).id(conversation).uint64(seq)
+}
+
 // OutboxEntry reads the entry of a message; nil when the message has none.
 func (tx *Tx) OutboxEntry(conversation core.ID, seq uint64) (*core.OutboxEntry, error) {
 	return get[core.OutboxEntry](tx, outboxKey(conversation, seq))
@@ -20,7 +24,7 @@ func (tx *Tx) OutboxEntry(conversation core.ID, seq uint64) (*core.OutboxEntry, 
 func (tx *Tx) PutOutboxEntry(e *core.OutboxEntry) {
 	e.UpdatedAt = tx.Now()
 	put(tx, outboxKey(e.Conversation, e.Seq), e)
-	pending := newKey(familyPending).id(e.Conversation).uint64(e.Seq)
+	pending := pendingKey(e.Conversation, e.Seq)
 	if unsettled(e) {
 		tx.kv.Set(pending, nil)
 	} else {
