@@ -57,7 +57,7 @@ const contentPiece = 48 << 10
 type Contents interface {
 	// Size returns how many bytes a content has.
 	Size(hash string) (int64, error)
-	Open(hash string) (io.ReadCloser, error)
+	Open(hash string) (io.ReadSeekCloser, error)
 	// Put stores content and returns its hash.
 	Put(ctx context.Context, r io.Reader, limit int64) (hash string, size int64, mimeType string, err error)
 }
