@@ -126,7 +126,11 @@ func (e *apiError) Error() string {
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(strings.TrimSpace(strings.TrimSuffix(d.Property+": "+d.Message, ": ")))
+		if d.Property != "" && d.Message != "" {
+			b.WriteString(d.Property + ": " + d.Message)
+		} else {
+			b.WriteString(d.Property + d.Message)
+		}
 		if i == len(e.details)-1 {
 			b.WriteString(")")
 		}

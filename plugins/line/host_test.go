@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"sort"
 	"strings"
 	"sync"
@@ -138,9 +139,7 @@ func (h *host) stateKeys() []string {
 // platform starts a fake LINE, validating against LINE's own description where that is at hand.
 func platform(t *testing.T, opts linetest.Options) *linetest.Platform {
 	t.Helper()
-	if opts.SpecDir == "" {
-		opts.SpecDir = specDir()
-	}
+	opts.Spec = messagingSpec(t)
 	p, err := linetest.New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +154,23 @@ func platform(t *testing.T, opts linetest.Options) *linetest.Platform {
 		}
 	})
 	return p
+}
+
+var loadSpec = sync.OnceValues(func() (*linetest.Spec, error) {
+	return linetest.LoadSpec(filepath.Join(specDir(), "messaging-api.yml"))
+})
+
+// messagingSpec is LINE's description of its calls, nil where it is not at hand.
+func messagingSpec(t *testing.T) *linetest.Spec {
+	t.Helper()
+	if specDir() == "" {
+		return nil
+	}
+	spec, err := loadSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
 }
 
 // settingsOf decodes a platform's settings as the SDK would.

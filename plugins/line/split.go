@@ -84,8 +84,8 @@ func wordFits(text string, limit int) bool {
 
 // breaksWords says whether a grapheme cluster is white space that ends a word.
 func breaksWords(grapheme string) bool {
-	last, _ := utf8.DecodeLastRuneInString(grapheme)
-	return unicode.IsSpace(last) && !noBreak(last)
+	first, _ := utf8.DecodeRuneInString(grapheme)
+	return unicode.IsSpace(first) && !noBreak(first)
 }
 
 // cutRunes cuts inside a grapheme cluster that is longer than a whole piece may be.

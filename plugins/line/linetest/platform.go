@@ -30,6 +30,7 @@ type Options struct {
 	AccessToken   string // a long-lived token; others are issued on request
 
 	SpecDir string // folder with messaging-api.yml; every request is validated against it, "" for none
+	Spec    *Spec  // the same, read already
 
 	ReplyTokenLife time.Duration // 1 minute when 0
 	RetryKeyLife   time.Duration // 24 hours when 0
@@ -116,6 +117,7 @@ func New(opts Options) (*Platform, error) {
 	if p.client == nil {
 		p.client = &http.Client{Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512}, Timeout: 10 * time.Second}
 	}
+	p.spec = opts.Spec
 	if opts.SpecDir != "" {
 		spec, err := LoadSpec(filepath.Join(opts.SpecDir, "messaging-api.yml"))
 		if err != nil {
