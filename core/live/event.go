@@ -1,0 +1,320 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/store"
+)
+
+// conversationsPerContact bounds how many conversations of a contact are looked at when its name changes.
+const conversationsPerContact = 50
+
+// reading is what was read of one conversation, once for all sockets.
+type reading struct {
+	id           core.ID
+	conversation *core.Conversation // nil when it no longer exists
+	offer        *Offer
+	body         []byte // of the summary
+}
+
+// handle hands one event to the sockets that it concerns.
+func (h *Hub) handle(ctx context.Context, ev kv.Event) error {
+	pos := uint64(ev.Pos)
+	h.mu.Lock()
+	idle := len(h.sockets) == 0 && len(h.ringing) == 0
+	h.mu.Unlock()
+	var err error
+	if !idle {
+		switch string(ev.Topic) {
+		case core.TopicConversation:
+			err = h.conversationChanged(ctx, pos, ev.Value)
+		case core.TopicMessage:
+			err = h.messageChanged(ctx, pos, ev.Value)
+		case core.TopicContact:
+			err = h.contactChanged(ctx, pos, ev.Value)
+		case core.TopicAgent:
+			err = h.agentChanged(ctx, pos, ev.Value)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("event %d (%s): %w", pos, ev.Topic, err)
+	}
+	h.mu.Lock()
+	h.pos = pos
+	h.mu.Unlock()
+	return nil
+}
+
+func (h *Hub) conversationChanged(ctx context.Context, pos uint64, value []byte) error {
+	var e core.ConversationEvent
+	if err := json.Unmarshal(value, &e); err != nil {
+		return err
+	}
+	if !h.concerns(&e) {
+		return nil
+	}
+	r, err := h.read(ctx, e.Conversation)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tellConversation(pos, r, e.Before, e.After)
+	h.tellOffer(pos, r)
+	return nil
+}
+
+func (h *Hub) concerns(e *core.ConversationEvent) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.ringing[e.Conversation]; ok {
+		return true
+	}
+	for s := range h.sockets {
+		if s.viewer.in(e.After) || (e.Before != nil && s.viewer.in(*e.Before)) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellConversation pushes a conversation to whom it concerns. h.mu is held.
+func (h *Hub) tellConversation(pos uint64, r *reading, before *core.Audience, after core.Audience) {
+	for s := range h.sockets {
+		saw := before != nil && s.viewer.in(*before)
+		sees := s.viewer.in(after)
+		if saw || sees {
+			s.push(r.slot(pos, s.viewer, saw && !sees))
+		}
+	}
+}
+
+// slot makes the slot of a conversation for one viewer.
+func (r *reading) slot(pos uint64, v *viewer, lost bool) *slot {
+	n := &slot{key: slotKey{kind: slotConversation, id: string(r.id)}, seq: pos, lost: lost}
+	c := r.conversation
+	if c == nil {
+		return n
+	}
+	n.version = c.Version
+	n.shown = v.holds(c)
+	n.closed = c.State == core.Closed && v.in(c.Audience())
+	if n.shown || n.closed {
+		n.body = r.body
+	}
+	return n
+}
+
+// tellOffer compares a conversation's offer with the one that was told last. h.mu is held.
+func (h *Hub) tellOffer(pos uint64, r *reading) {
+	was, known := h.ringing[r.id]
+	if known && r.conversation != nil && r.conversation.Version < was.version {
+		return // a snapshot has told more than this reading knows; a later event brings the rest
+	}
+	var now *core.Offer
+	if r.conversation != nil {
+		now = r.conversation.Offer
+	}
+	if known && (now == nil || now.ID != was.offer) {
+		delete(h.ringing, r.id)
+		h.forgetOffer(endedOffer{pos: pos, offer: was.offer, conversation: r.id, agent: was.agent})
+		for s := range h.sockets {
+			if s.viewer.agent.ID == was.agent {
+				s.push(endedSlot(pos, was.offer, r.id))
+			}
+		}
+	}
+	if now == nil || (known && now.ID == was.offer) {
+		return
+	}
+	for s := range h.sockets {
+		if s.viewer.agent.ID == now.Agent {
+			h.ringing[r.id] = ring{offer: now.ID, agent: now.Agent, version: r.conversation.Version}
+			s.push(&slot{
+				key: slotKey{kind: slotOffer, id: string(now.ID)}, seq: pos, offer: r.offer, conversation: r.id,
+			})
+		}
+	}
+}
+
+func endedSlot(pos uint64, offer, conversation core.ID) *slot {
+	return &slot{key: slotKey{kind: slotOffer, id: string(offer)}, seq: pos, conversation: conversation}
+}
+
+func (h *Hub) forgetOffer(e endedOffer) {
+	if len(h.ended) >= endedKept {
+		drop := len(h.ended) / 2
+		h.floor = h.ended[drop-1].pos
+		h.ended = append(h.ended[:0], h.ended[drop:]...)
+	}
+	h.ended = append(h.ended, e)
+}
+
+func (h *Hub) messageChanged(ctx context.Context, pos uint64, value []byte) error {
+	var e core.MessageEvent
+	if err := json.Unmarshal(value, &e); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	concerned := false
+	for s := range h.sockets {
+		if s.viewer.in(e.After) {
+			concerned = true
+			break
+		}
+	}
+	h.mu.Unlock()
+	if !concerned {
+		return nil
+	}
+	var n *slot
+	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
+		n, err = readMessage(tx, e.Conversation, e.Seq, pos)
+		return err
+	})
+	if err != nil || n == nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.sockets {
+		if s.viewer.in(e.After) {
+			s.push(n)
+		}
+	}
+	return nil
+}
+
+// readMessage makes the slot of a message; nil when it no longer exists.
+func readMessage(tx *store.Tx, conversation core.ID, seq, pos uint64) (*slot, error) {
+	m, err := tx.Message(&core.Conversation{ID: conversation}, seq)
+	if core.CodeOf(err) == core.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key := slotKey{kind: slotMessage, id: string(conversation), seq: seq}
+	return &slot{key: key, seq: pos, body: encode(ShowMessage(m))}, nil
+}
+
+// contactChanged tells anew the conversations that show the contact's name. A contact that has just been made is shown
+// nowhere yet: whatever shows it first emits an event of its own.
+func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) error {
+	var e core.ContactEvent
+	if err := json.Unmarshal(value, &e); err != nil || e.Version <= 1 {
+		return err
+	}
+	var list []*reading
+	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
+		list, err = readContact(tx, e.Contact)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range list {
+		h.tellConversation(pos, r, nil, r.conversation.Audience())
+	}
+	return nil
+}
+
+func readContact(tx *store.Tx, contact core.ID) ([]*reading, error) {
+	page, err := tx.ConversationsOfContact(contact, "", conversationsPerContact)
+	if err != nil {
+		return nil, err
+	}
+	names := NewContactNames(tx)
+	var list []*reading
+	for _, c := range page.Conversations {
+		if c.State == core.Closed {
+			continue
+		}
+		r, err := newReading(tx, names, c)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+func (h *Hub) agentChanged(ctx context.Context, pos uint64, value []byte) error {
+	var e core.AgentEvent
+	if err := json.Unmarshal(value, &e); err != nil {
+		return err
+	}
+	concerned := func(s *socket) bool { return s.viewer.all || s.viewer.agent.ID == e.Agent }
+	h.mu.Lock()
+	somebody := false
+	for s := range h.sockets {
+		somebody = somebody || concerned(s)
+	}
+	h.mu.Unlock()
+	if !somebody {
+		return nil
+	}
+	var n *slot
+	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
+		n, err = readPresence(tx, e.Agent, pos)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.sockets {
+		if concerned(s) {
+			s.push(n)
+		}
+	}
+	return nil
+}
+
+func readPresence(tx *store.Tx, agent string, pos uint64) (*slot, error) {
+	status, err := tx.AgentStatus(agent)
+	if err != nil {
+		return nil, err
+	}
+	body := encode(Presence{Agent: agent, Presence: status.Presence, Load: status.Load})
+	return &slot{key: slotKey{kind: slotPresence, id: agent}, seq: pos, body: body}, nil
+}
+
+func (h *Hub) read(ctx context.Context, id core.ID) (*reading, error) {
+	var r *reading
+	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
+		r, err = readConversation(tx, id)
+		return err
+	})
+	return r, err
+}
+
+func readConversation(tx *store.Tx, id core.ID) (*reading, error) {
+	c, err := tx.Conversation(id)
+	if core.CodeOf(err) == core.NotFound {
+		return &reading{id: id}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newReading(tx, NewContactNames(tx), c)
+}
+
+func newReading(tx *store.Tx, names *ContactNames, c *core.Conversation) (*reading, error) {
+	summary, err := Summarize(c, names)
+	if err != nil {
+		return nil, err
+	}
+	offer, err := OfferOf(c, names, tx.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &reading{id: c.ID, conversation: c, offer: offer, body: encode(summary)}, nil
+}

@@ -1,0 +1,203 @@
+package live
+
+import (
+	"time"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
+)
+
+// Summary is a conversation as lists show it, in the API and on the socket alike.
+type Summary struct {
+	ID                  core.ID       `json:"id"`
+	Version             uint64        `json:"version"` // a frame with a lower one than the client has is stale
+	State               core.State    `json:"state"`
+	Channel             string        `json:"channel"`
+	Account             string        `json:"account"`
+	Workstream          string        `json:"workstream"`
+	Queue               string        `json:"queue"`
+	Assignee            string        `json:"assignee"`
+	Former              string        `json:"former,omitempty"`
+	OfferedTo           string        `json:"offered_to,omitempty"`
+	Contact             Named         `json:"contact"`
+	Language            string        `json:"language,omitempty"`
+	LastSeq             uint64        `json:"last_seq"`
+	LastMessage         *core.Preview `json:"last_message"`
+	LastCustomerMessage *core.Preview `json:"last_customer_message"`
+	WaitingSince        *time.Time    `json:"waiting_since"`
+	QueuedSince         *time.Time    `json:"queued_since"`
+	Unread              int           `json:"unread"`
+	Window              *time.Time    `json:"window"` // until when free text may be sent; null where there is no such limit
+	NoReply             bool          `json:"no_reply,omitempty"`
+	CreatedAt           time.Time     `json:"created_at"`
+	LastActivity        time.Time     `json:"last_activity"`
+	ClosedAt            *time.Time    `json:"closed_at"`
+}
+
+// Named is a reference with the name to show.
+type Named struct {
+	ID   core.ID `json:"id"`
+	Name string  `json:"name"`
+}
+
+// ContactNames resolves contacts to names within one transaction.
+type ContactNames struct {
+	tx    *store.Tx
+	known map[core.ID]Named
+}
+
+// NewContactNames returns a resolver that is valid as long as tx.
+func NewContactNames(tx *store.Tx) *ContactNames {
+	return &ContactNames{tx: tx, known: map[core.ID]Named{}}
+}
+
+// Of returns the contact that stands for id now. One that is missing keeps its id and has no name.
+func (n *ContactNames) Of(id core.ID) (Named, error) {
+	if named, ok := n.known[id]; ok {
+		return named, nil
+	}
+	named := Named{ID: id}
+	contact, err := n.tx.ResolveContact(id)
+	switch {
+	case err == nil:
+		named = Named{ID: contact.ID, Name: contact.Name}
+	case core.CodeOf(err) != core.NotFound:
+		return named, err
+	}
+	n.known[id] = named
+	return named, nil
+}
+
+// Summarize makes the summary of a conversation.
+func Summarize(c *core.Conversation, names *ContactNames) (*Summary, error) {
+	contact, err := names.Of(c.Contact)
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{
+		ID: c.ID, Version: c.Version, State: c.State, Channel: c.Channel, Account: c.Account, Workstream: c.Workstream,
+		Queue: c.Queue, Assignee: c.Assignee, Former: c.Former, Contact: contact, Language: c.Language, LastSeq: c.LastSeq,
+		LastMessage: c.LastMessage, LastCustomerMessage: c.LastCustomerMessage, WaitingSince: at(c.WaitingSince),
+		QueuedSince: at(c.QueuedSince), Unread: c.Unread, Window: at(c.Window), NoReply: c.NoReply,
+		CreatedAt: c.CreatedAt, LastActivity: c.LastActivity, ClosedAt: at(c.ClosedAt),
+	}
+	if c.Offer != nil {
+		s.OfferedTo = c.Offer.Agent
+	}
+	return s, nil
+}
+
+// at is a time that JSON shows as null when it is not set.
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Offer is a ringing offer as its agent sees it. Remaining time is told instead of a moment, because browsers' clocks
+// are wrong.
+type Offer struct {
+	ID           core.ID `json:"id"`
+	Conversation core.ID `json:"conversation"`
+	Queue        string  `json:"queue"`
+	Contact      Named   `json:"contact"`
+	RemainingMS  int64   `json:"remaining_ms"`
+
+	deadline time.Time
+}
+
+// OfferOf makes the view of a conversation's offer; nil when none rings.
+func OfferOf(c *core.Conversation, names *ContactNames, now time.Time) (*Offer, error) {
+	if c.Offer == nil {
+		return nil, nil
+	}
+	contact, err := names.Of(c.Contact)
+	if err != nil {
+		return nil, err
+	}
+	o := &Offer{ID: c.Offer.ID, Conversation: c.ID, Queue: c.Offer.Queue, Contact: contact, deadline: c.Offer.Deadline}
+	o.RemainingMS = o.remaining(now)
+	return o, nil
+}
+
+func (o *Offer) remaining(now time.Time) int64 { return max(0, o.deadline.Sub(now).Milliseconds()) }
+
+// Message is a message as browsers and scripts see it.
+type Message struct {
+	ID           string            `json:"id"`
+	Conversation core.ID           `json:"conversation"`
+	Seq          uint64            `json:"seq"`
+	Kind         string            `json:"kind"`
+	From         Author            `json:"from"`
+	Visibility   core.Visibility   `json:"visibility"`
+	Text         string            `json:"text"`
+	Attachments  []Attachment      `json:"attachments"`
+	Location     *core.Location    `json:"location,omitempty"`
+	Sticker      *core.Sticker     `json:"sticker,omitempty"`
+	Activity     *core.Activity    `json:"activity,omitempty"`
+	Quotes       uint64            `json:"quotes,omitempty"`
+	Reactions    []core.Reaction   `json:"reactions,omitempty"`
+	State        core.MessageState `json:"state"`
+	Reason       *core.Reason      `json:"reason"`
+	ExternalIDs  []string          `json:"external_ids"`
+	OccurredAt   time.Time         `json:"occurred_at"`
+	CreatedAt    time.Time         `json:"created_at"`
+	EditedAt     *time.Time        `json:"edited_at,omitempty"`
+	DeletedAt    *time.Time        `json:"deleted_at,omitempty"`
+}
+
+// Author is who wrote a message.
+type Author struct {
+	Kind core.AuthorKind `json:"kind"`
+	ID   string          `json:"id"`
+	Name string          `json:"name"`
+}
+
+// Attachment is content of a message. URL is where whoever may see the message gets it; "" until it is ready.
+type Attachment struct {
+	ID         core.ID              `json:"id"`
+	State      core.AttachmentState `json:"state"`
+	Reason     string               `json:"reason,omitempty"`
+	Name       string               `json:"name"`
+	Type       string               `json:"type"`
+	Size       int64                `json:"size"`
+	DurationMS int64                `json:"duration_ms,omitempty"`
+	URL        string               `json:"url,omitempty"`
+}
+
+// ShowMessage makes the view of a message. Hashes, handles and tokens stay inside.
+func ShowMessage(m *core.Message) *Message {
+	v := &Message{
+		ID: m.ID, Conversation: m.Conversation, Seq: m.Seq, Kind: m.Kind, From: Author(m.From), Visibility: m.Visibility,
+		Text: m.Text, Attachments: make([]Attachment, 0, len(m.Attachments)), Location: m.Location, Sticker: m.Sticker,
+		Activity: m.Activity, Quotes: m.Quotes, Reactions: m.Reactions, State: m.State, Reason: m.Reason,
+		ExternalIDs: m.ExternalIDs, OccurredAt: m.OccurredAt, CreatedAt: m.CreatedAt, EditedAt: at(m.EditedAt),
+		DeletedAt: at(m.DeletedAt),
+	}
+	if v.ExternalIDs == nil {
+		v.ExternalIDs = []string{}
+	}
+	for _, a := range m.Attachments {
+		shown := Attachment{
+			ID: a.ID, State: a.State, Reason: a.Reason, Name: a.Name, Type: a.Type, Size: a.Size,
+			DurationMS: a.Duration.Milliseconds(),
+		}
+		switch {
+		case a.State != core.Ready:
+		case a.Hash != "":
+			shown.URL = "/api/v1/attachments/" + string(m.Conversation) + "/" + string(a.ID)
+		default:
+			shown.URL = a.URL
+		}
+		v.Attachments = append(v.Attachments, shown)
+	}
+	return v
+}
+
+// Presence is an agent's presence and load.
+type Presence struct {
+	Agent    string        `json:"agent"`
+	Presence core.Presence `json:"presence"`
+	Load     int           `json:"load"`
+}
