@@ -33,8 +33,8 @@ var errExited = errors.New("the closure called runtime.Goexit")
 // between transactions: the first of two transactions could be left behind in a log that nobody syncs.
 type committer struct {
 	db   *DB
-	each bool // a batch holds one closure
-	sync bool
+	each bool         // a batch holds one closure
+	sync func() error // makes the last transaction durable; nil for durability "none"
 
 	maxBytes int64 // of one batch; Badger's limit for a transaction, less a margin
 	maxCount int
@@ -60,10 +60,9 @@ type committer struct {
 }
 
 func newCommitter(db *DB, ts uint64, last kv.Pos) *committer {
-	return &committer{
+	c := &committer{
 		db:       db,
 		each:     db.opt.Durability == "each",
-		sync:     db.opt.Durability != "none",
 		maxBytes: db.bdg.MaxBatchSize() * 95 / 100,
 		maxCount: int(db.bdg.MaxBatchCount()) - 2, // Badger adds the end marker
 		batch:    newOverlay(),
@@ -72,6 +71,10 @@ func newCommitter(db *DB, ts uint64, last kv.Pos) *committer {
 		last:     last,
 		stopped:  make(chan struct{}),
 	}
+	if db.opt.Durability != "none" {
+		c.sync = db.syncLog
+	}
+	return c
 }
 
 // loop runs batches until the lanes are closed.
@@ -257,8 +260,8 @@ func (c *committer) commit() error {
 	written, err := c.write()
 	if err == nil {
 		c.db.space.wrote(written)
-		if c.sync {
-			err = c.db.syncLog()
+		if c.sync != nil {
+			err = c.sync()
 		}
 	}
 	if err != nil {

@@ -84,8 +84,10 @@ func (e *events) rouse() {
 func (e *events) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.closed = true
-	e.rouse()
+	if !e.closed {
+		e.closed = true
+		e.rouse()
+	}
 }
 
 // waiter returns a channel that is closed when there may be news, and whether the engine is closed.
@@ -212,6 +214,12 @@ func (db *DB) readEvents(dst []kv.Event, next kv.Pos) ([]kv.Event, error) {
 func (db *DB) Trim(ctx context.Context, upTo kv.Pos) error {
 	db.events.trim.Lock()
 	defer db.events.trim.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, _, closed := db.lanes.waiting(); closed {
+		return kv.ErrClosed
+	}
 	upTo = min(upTo, db.Last())
 	if upTo > kv.Pos(db.events.trimmed.Load()) {
 		err := db.submit(ctx, func(t kv.Tx) error {
