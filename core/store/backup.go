@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/kv/kvdump"
+)
+
+// BackupOptions say what a backup holds beside the records.
+type BackupOptions struct {
+	Version string    // of Guichet, for the header
+	Created time.Time // for the header
+	// Blobs are the contents of attachments; nil leaves them out. None is removed while the backup runs.
+	Blobs BackupBlobs
+	// Keys is the directory of keys; "" leaves them out. Without them the sealed secrets of a restored backup cannot be
+	// read and must be entered anew; with them the file must be kept as safe as they.
+	Keys string
+	// Configuration is the path of guichet.toml; "" when there is none.
+	Configuration string
+}
+
+// BackupBlobs are contents as a backup reads them.
+type BackupBlobs interface {
+	Hold() (release func())
+	Each(ctx context.Context, fn func(hash string, size int64, changed time.Time) error) error
+	Open(hash string) (io.ReadSeekCloser, error)
+}
+
+// The names of entries of a backup, and of what they become in the data directory.
+const (
+	backupDB            = "db"
+	backupBlobs         = "blobs/"
+	backupKeys          = "keys/"
+	backupConfiguration = "guichet.toml"
+)
+
+// Backup writes a backup to a new file at path, while the store goes on working, and reads it back to check it. The file
+// appears at path only when it is complete, durable and good; one that is there is replaced.
+func (s *Store) Backup(ctx context.Context, path string, o BackupOptions) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := s.WriteBackup(ctx, f, o); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if _, err := VerifyBackup(ctx, f); err != nil {
+		return fmt.Errorf("the backup was written and cannot be read back: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// WriteBackup writes a backup to w, while the store goes on working: the records as they were at one moment, and all
+// contents that were there then. The receiver should check it with VerifyBackup.
+func (s *Store) WriteBackup(ctx context.Context, w io.Writer, o BackupOptions) error {
+	return WriteBackup(ctx, w, s.db, Schema, o)
+}
+
+// WriteBackup writes a backup of an engine whose records have a schema, perhaps not that of this version: the one to be
+// made before a migration.
+func WriteBackup(ctx context.Context, w io.Writer, db kv.DB, schema int, o BackupOptions) error {
+	if o.Blobs != nil {
+		defer o.Blobs.Hold()()
+	}
+	c, err := newContainerWriter(w, BackupHeader{
+		Schema: schema, Created: Time(o.Created), Version: o.Version, Keys: o.Keys != "",
+	})
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	defer c.zstd.Close()
+	if err := o.write(ctx, c, db); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return c.close()
+}
+
+func (o BackupOptions) write(ctx context.Context, c *containerWriter, db kv.DB) error {
+	if o.Configuration != "" {
+		if err := c.file(backupConfiguration, o.Configuration); err != nil {
+			return err
+		}
+	}
+	if o.Keys != "" {
+		files, err := os.ReadDir(o.Keys)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if !f.Type().IsRegular() || strings.HasPrefix(f.Name(), ".") {
+				continue
+			}
+			if err := c.file(backupKeys+f.Name(), filepath.Join(o.Keys, f.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.entry(backupDB, func(w io.Writer) error { return db.Dump(ctx, w) }); err != nil {
+		return err
+	}
+	if o.Blobs == nil {
+		return nil
+	}
+	// The contents come after the records: whatever the records refer to is there, and stays while the files are held.
+	return o.Blobs.Each(ctx, func(hash string, _ int64, _ time.Time) error {
+		return c.entry(backupBlobs+hash, func(w io.Writer) error {
+			r, err := o.Blobs.Open(hash)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			_, err = io.Copy(w, r)
+			return err
+		})
+	})
+}
+
+func (c *containerWriter) file(name, path string) error {
+	return c.entry(name, func(w io.Writer) error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	})
+}
+
+// BackupInfo is what a backup holds.
+type BackupInfo struct {
+	BackupHeader
+	Pairs         int // keys of the store
+	Blobs         int
+	Configuration bool
+}
+
+// VerifyBackup reads a whole backup and checks all of it: its checksum, the form of its records, and every content
+// against its hash.
+func VerifyBackup(ctx context.Context, r io.Reader) (BackupInfo, error) {
+	var info BackupInfo
+	db := false
+	err := readContainer(r, func(h BackupHeader) error {
+		info.BackupHeader = h
+		return nil
+	}, func(name string, content io.Reader) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := safeEntry(name); err != nil {
+			return err
+		}
+		switch {
+		case name == backupDB:
+			db = true
+			if err := kvdump.Read(content, kvdump.Sink{
+				Pair: func(_, _ []byte) error {
+					info.Pairs++
+					return nil
+				},
+				Event:   func(kv.Event) error { return nil },
+				Trimmed: func(kv.Pos) error { return nil },
+			}); err != nil {
+				return damaged(err)
+			}
+		case strings.HasPrefix(name, backupBlobs):
+			info.Blobs++
+			return verifyBlob(strings.TrimPrefix(name, backupBlobs), content)
+		case name == backupConfiguration:
+			info.Configuration = true
+		}
+		return nil
+	})
+	if err == nil && !db {
+		err = errDamaged
+	}
+	return info, err
+}
+
+func verifyBlob(hash string, content io.Reader) error {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, content); err != nil {
+		return damaged(err)
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != hash {
+		return damaged(fmt.Errorf("the content %s is not what its name says", hash))
+	}
+	return nil
+}
+
+// safeEntry refuses names that would lead out of the data directory.
+func safeEntry(name string) error {
+	rest := name
+	for _, folder := range []string{backupBlobs, backupKeys} {
+		rest = strings.TrimPrefix(rest, folder)
+	}
+	known := name == backupDB || name == backupConfiguration || rest != name
+	if !known || rest == "" || strings.ContainsAny(rest, `/\`) || strings.HasPrefix(rest, ".") {
+		return damaged(fmt.Errorf("it holds %q", name))
+	}
+	if strings.HasPrefix(name, backupBlobs) {
+		if raw, err := hex.DecodeString(rest); err != nil || len(raw) != sha256.Size {
+			return damaged(fmt.Errorf("it holds %q", name))
+		}
+	}
+	return nil
+}
