@@ -1,5 +1,8 @@
 package channelv1
 
+// A plugin answers a call with the status ABORTED only when it did nothing for it, because it is draining; the host may
+// then ask another process. NOT_FOUND means that the account is not open.
+
 // The facts of the handshake and the connection that host and plugin must agree on beside the messages. A plugin in
 // another language needs these and channel.proto, nothing else.
 const (

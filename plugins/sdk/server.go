@@ -52,10 +52,10 @@ type openAccount struct {
 	use      *gate
 }
 
-// begin counts a call. Calls that come after Drain are refused as unavailable: nothing was done.
+// begin counts a call. Calls that come after Drain are refused with ABORTED, the sign that nothing was done.
 func (s *server) begin() error {
 	if !s.calls.enter() {
-		return status.Error(codes.Unavailable, "the plugin is draining")
+		return status.Error(codes.Aborted, "the plugin is draining")
 	}
 	return nil
 }

@@ -1,0 +1,156 @@
+package channel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/guichet/guichet/core"
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+)
+
+// account is one configured account for as long as it is configured. Its settings are replaced when they change.
+type account struct {
+	id         string
+	host       *Host
+	supervisor *supervisor
+	settings   atomic.Pointer[accountSettings]
+	slots      chan struct{} // webhook requests being handled
+	keyURLs    atomic.Pointer[[]string]
+	openError  atomic.Pointer[string] // nil while it is open in the running process
+	spooled    spooled
+
+	lastInbound, lastOutbound atomic.Int64 // Unix milliseconds
+}
+
+// accountSettings is how an account is configured; immutable.
+type accountSettings struct {
+	wire     *channelv1.Account
+	plain    map[string]any // the settings as in wire
+	verifier *verifier      // nil where the host cannot verify requests itself
+	address  map[string]map[string]string
+	secrets  []string
+}
+
+// configured makes the settings of an account. The revision is what tells a plugin that they changed.
+func (h *Host) configured(setup *core.Setup, ac *core.Account, manifest *channelv1.Manifest) (*accountSettings, error) {
+	plain := make(map[string]any, len(ac.Settings))
+	for key, value := range ac.Settings {
+		if d, ok := value.(time.Duration); ok {
+			value = d.String() // durations are texts on the wire
+		} else if s, ok := value.(fmt.Stringer); ok {
+			value = s.String()
+		}
+		plain[key] = value
+	}
+	document, err := json.Marshal(plain)
+	if err != nil {
+		return nil, fmt.Errorf("the settings of account %s: %w", ac.ID, err)
+	}
+	s := &accountSettings{
+		wire: &channelv1.Account{
+			Id: ac.ID, SettingsJson: document, PublicUrl: h.options.PublicURL + "/channels/" + ac.ID, Test: ac.Test,
+		},
+		address: map[string]map[string]string{},
+	}
+	for _, id := range slices.Sorted(maps.Keys(setup.Channels)) {
+		if ch := setup.Channels[id]; ch.Account == ac.ID {
+			s.wire.Channels = append(s.wire.Channels, &channelv1.ChannelAddress{Channel: id, Address: ch.Address})
+			s.address[id] = ch.Address
+		}
+	}
+	s.plain = plain
+	return s.under(manifest), nil
+}
+
+// under returns the settings as they are read with a manifest: which of them are secrets, how requests are verified.
+func (s *accountSettings) under(manifest *channelv1.Manifest) *accountSettings {
+	out := *s
+	out.secrets = nil
+	for _, setting := range manifest.GetSettings() {
+		if text, ok := s.plain[setting.GetKey()].(string); ok && setting.GetSecret() && text != "" {
+			out.secrets = append(out.secrets, text)
+		}
+	}
+	out.verifier = newVerifier(manifest.GetVerification(), s.plain)
+	return &out
+}
+
+// same reports whether the plugin would see no difference.
+func (s *accountSettings) same(other *accountSettings) bool {
+	if other == nil || string(s.wire.GetSettingsJson()) != string(other.wire.GetSettingsJson()) ||
+		s.wire.GetPublicUrl() != other.wire.GetPublicUrl() || s.wire.GetTest() != other.wire.GetTest() ||
+		len(s.address) != len(other.address) {
+		return false
+	}
+	for id, address := range s.address {
+		if theirs, ok := other.address[id]; !ok || !maps.Equal(address, theirs) {
+			return false
+		}
+	}
+	return true
+}
+
+// open opens the account in a process. A failure is kept for people to see and is not the process's fault.
+func (a *account) open(ctx context.Context, l *live) {
+	settings := a.settings.Load()
+	r, err := l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
+	if err != nil {
+		text := mask(status.Convert(err).Message(), settings.secrets)
+		former := a.openError.Swap(&text)
+		if former == nil || *former != text {
+			a.host.log.Error("an account could not be opened", "account", a.id, "plugin", a.supervisor.name, "error", text)
+			a.host.options.Alert(Alert{
+				Plugin: a.supervisor.name, Account: a.id, Code: "account-not-open",
+				Text: fmt.Sprintf("The account %s could not be opened: %s.", a.id, strings.TrimSuffix(text, ".")),
+			})
+		}
+		return
+	}
+	a.openError.Store(nil)
+	urls := r.GetKeyUrls()
+	a.keyURLs.Store(&urls)
+	for _, url := range urls {
+		a.host.keys.prefetch(url, settings.wire.GetTest())
+	}
+}
+
+// closeIn closes the account in a process, best effort.
+func (a *account) closeIn(ctx context.Context, l *live) {
+	if _, err := l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
+		a.host.log.Warn("closing an account", "account", a.id, "error", err)
+	}
+}
+
+func (a *account) namesKeys(url string) bool {
+	urls := a.keyURLs.Load()
+	return urls != nil && slices.Contains(*urls, url)
+}
+
+// mask takes secrets out of a text.
+func mask(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if len(secret) >= 6 {
+			text = strings.ReplaceAll(text, secret, "•••")
+		}
+	}
+	return text
+}
+
+// secrets returns the secrets of all accounts of a plugin.
+func (h *Host) secrets(plugin string) []string {
+	var all []string
+	for _, a := range *h.accounts.Load() {
+		if a.supervisor.name == plugin {
+			all = append(all, a.settings.Load().secrets...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,324 @@
+package channel
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	hclog "github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+)
+
+const (
+	startLimit    = 10 * time.Second // until the handshake; go-plugin's own default is a minute
+	describeLimit = 5 * time.Second
+	endLimit      = 3 * time.Second // for a process that was asked to end
+)
+
+// allowedEnvironment names the variables of the host that plugins inherit: what programs need to find files, zones,
+// certificates and the way out. Everything else of the host's environment may hold secrets.
+var allowedEnvironment = []string{
+	"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+}
+
+// SelfSource runs a first-party plugin: this very binary, even when its file was replaced meanwhile, as
+// `guichet plugin NAME`.
+func SelfSource(name string) (Source, bool) {
+	path := "/proc/self/exe"
+	if _, err := os.Readlink(path); err != nil {
+		if path, err = os.Executable(); err != nil {
+			return Source{}, false
+		}
+	}
+	return Source{Path: path, Args: []string{"plugin", name}}, true
+}
+
+// processLauncher starts real subprocesses through go-plugin: one client for each start, because a client cannot start
+// twice.
+type processLauncher struct {
+	host   *Host
+	plugin string
+}
+
+func (pl *processLauncher) launch(ctx context.Context) (process, error) {
+	source, ok := pl.host.options.Find(pl.plugin)
+	if !ok {
+		return nil, fmt.Errorf("there is no plugin %q", pl.plugin)
+	}
+	p := &subprocess{
+		out:  newOutput(pl.host.log.With("plugin", pl.plugin), pl.host.secrets(pl.plugin)),
+		gone: make(chan struct{}),
+	}
+	if err := p.start(ctx, pl.host, pl.plugin, source); err != nil {
+		p.end(false)
+		return nil, &launchError{err: err, output: p.out.tail()}
+	}
+	return p, nil
+}
+
+// subprocess is one plugin process and go-plugin's client of it.
+type subprocess struct {
+	client  *plugin.Client
+	runner  *processRunner
+	stubs   *clients
+	out     *output
+	cancel  context.CancelFunc // of the watch
+	gone    chan struct{}
+	goneOne sync.Once
+	endOne  sync.Once
+	reason  string
+}
+
+func (p *subprocess) start(ctx context.Context, h *Host, name string, source Source) error {
+	sockets, work, err := directories(h.options.Data, name)
+	if err != nil {
+		return err
+	}
+	if source.SHA256 != nil {
+		// A new hash for each start: go-plugin's check leaves it used.
+		same, err := (&plugin.SecureConfig{Checksum: source.SHA256, Hash: sha256.New()}).Check(source.Path)
+		if err != nil {
+			return fmt.Errorf("check the approved hash: %w", err)
+		}
+		if !same {
+			return errors.New("the executable is not the one that was approved")
+		}
+	}
+	p.client = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig: plugin.HandshakeConfig{
+			ProtocolVersion: channelv1.ProtocolMajor,
+			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
+		},
+		VersionedPlugins: map[int]plugin.PluginSet{
+			channelv1.ProtocolMajor: {channelv1.PluginName: &hostSide{service: newHostService(h, name)}},
+		},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			cmd.Path, cmd.Args = source.Path, append([]string{"guichet"}, source.Args...)
+			if source.SHA256 != nil {
+				cmd.Args[0] = source.Path
+			}
+			cmd.Dir = work
+			cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
+			var err error
+			p.runner, err = newProcessRunner(cmd)
+			return p.runner, err
+		},
+		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
+		AutoMTLS:            true,
+		SkipHostEnv:         true,
+		GRPCBrokerMultiplex: true,
+		StartTimeout:        startLimit,
+		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: sockets},
+		Stderr:              p.out.writer(streamStderr),
+		SyncStdout:          p.out.writer(streamStdout),
+		SyncStderr:          p.out.writer(streamStderr),
+		// Off: go-plugin's own reading of log lines would end the host on a malformed one (it asserts types).
+		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(
+				grpc.MaxCallRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxCallSendMsgSize(channelv1.MaxMessageBytes)),
+			grpc.WithIdleTimeout(0),
+		},
+	})
+	// Start holds the client's lock for up to startLimit; a stop that comes meanwhile ends the process instead.
+	started := make(chan struct{})
+	defer close(started)
+	go func() {
+		select {
+		case <-ctx.Done():
+			p.client.Kill()
+		case <-started:
+		}
+	}()
+	protocol, err := p.client.Client()
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	dispensed, err := protocol.Dispense(channelv1.PluginName)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	conn := dispensed.(*grpc.ClientConn)
+	if err := p.describe(ctx, h, name, conn); err != nil {
+		return err
+	}
+	return p.watch(conn)
+}
+
+func (p *subprocess) describe(ctx context.Context, h *Host, name string, conn *grpc.ClientConn) error {
+	ctx, cancel := context.WithTimeout(ctx, describeLimit)
+	defer cancel()
+	manifest, err := channelv1.NewChannelClient(conn).Describe(ctx, &channelv1.DescribeRequest{HostVersion: h.options.Version})
+	if err != nil {
+		return fmt.Errorf("describe: %w", err)
+	}
+	if manifest.GetId() != name {
+		return fmt.Errorf("it describes itself as %q, not %q", manifest.GetId(), name)
+	}
+	h.described(name, manifest)
+	p.stubs = newClients(conn, manifest)
+	return nil
+}
+
+// watch opens the stream whose end means that the process is gone, which is noticed within milliseconds.
+func (p *subprocess) watch(conn *grpc.ClientConn) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel = cancel
+	stream, err := channelv1.NewChannelClient(conn).Watch(ctx, &channelv1.WatchRequest{})
+	if err != nil {
+		return fmt.Errorf("watch: %w", err)
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := stream.Recv()
+		first <- err
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		p.lost()
+	}()
+	select {
+	case err := <-first:
+		if err != nil {
+			return fmt.Errorf("watch: %w", err)
+		}
+	case <-time.After(describeLimit):
+		return errors.New("watch: no answer")
+	}
+	go func() {
+		<-p.runner.ended
+		p.lost()
+	}()
+	return nil
+}
+
+func (p *subprocess) lost() { p.goneOne.Do(func() { close(p.gone) }) }
+
+func (p *subprocess) pid() int                { return p.runner.pid() }
+func (p *subprocess) clients() *clients       { return p.stubs }
+func (p *subprocess) exited() <-chan struct{} { return p.gone }
+func (p *subprocess) output() string          { return p.out.tail() }
+
+func (p *subprocess) health(ctx context.Context) error {
+	r, err := p.stubs.channel.Health(ctx, &channelv1.HealthRequest{})
+	if err != nil {
+		return err
+	}
+	if !r.GetHealthy() {
+		return fmt.Errorf("unhealthy: %s", r.GetMessage())
+	}
+	return nil
+}
+
+func (p *subprocess) drain(ctx context.Context) error {
+	_, err := p.stubs.channel.Drain(ctx, &channelv1.DrainRequest{})
+	return err
+}
+
+// end ends the process. go-plugin's own Kill asks a process to end without a deadline, so one that hangs would hang the
+// host: the group is killed beforehand, or endLimit after a gentle request.
+func (p *subprocess) end(gently bool) string {
+	p.endOne.Do(func() {
+		if p.runner == nil || p.runner.pid() == 0 {
+			if p.client != nil {
+				p.client.Kill()
+			}
+			p.reason = "not started"
+			return
+		}
+		if !gently {
+			p.runner.killGroup()
+		}
+		killed := make(chan struct{})
+		go func() {
+			defer close(killed)
+			p.client.Kill()
+		}()
+		select {
+		case <-killed:
+		case <-time.After(endLimit):
+			p.runner.killGroup()
+			<-killed
+		}
+		if p.cancel != nil {
+			p.cancel()
+		}
+		p.lost()
+		p.reason = p.runner.status()
+	})
+	return p.reason
+}
+
+// environment is what a plugin inherits of the host's.
+func environment(lookup func(string) (string, bool)) []string {
+	var env []string
+	for _, name := range allowedEnvironment {
+		if value, ok := lookup(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// directories makes the plugin's socket directory, empty, and its working directory. Sockets that a killed process left
+// behind go.
+func directories(data, name string) (sockets, work string, err error) {
+	if name == "" || strings.ContainsAny(name, `/\.`) {
+		return "", "", fmt.Errorf("%q is no name of a plugin", name)
+	}
+	data, err = filepath.Abs(data)
+	if err != nil {
+		return "", "", err
+	}
+	sockets = filepath.Join(data, "run", name)
+	// The address of a Unix socket has at most 108 bytes (104 on some systems), of which go-plugin's own names below
+	// the directory take up to 42.
+	if len(sockets) > 104-42 {
+		if sockets, err = shortDirectory(sockets); err != nil {
+			return "", "", err
+		}
+	}
+	work = filepath.Join(data, "plugins", name)
+	if err = os.RemoveAll(sockets); err == nil {
+		if err = os.MkdirAll(sockets, 0o700); err == nil {
+			err = os.MkdirAll(work, 0o700)
+		}
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("make the plugin's directories: %w", err)
+	}
+	return sockets, work, nil
+}
+
+// shortDirectory stands for a directory whose path is too long for sockets: one in the temporary directory, private to
+// this user, whose name follows from the path.
+func shortDirectory(long string) (string, error) {
+	parent := filepath.Join(os.TempDir(), fmt.Sprintf("guichet-%d", os.Getuid()))
+	if err := os.Mkdir(parent, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	// Somebody else might have made it: a plugin's socket must not lie in a stranger's directory.
+	info, err := os.Lstat(parent)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() || info.Mode().Perm() != 0o700 || !ownedByUs(info) {
+		return "", fmt.Errorf("%s is not a private directory of this user", parent)
+	}
+	sum := sha256.Sum256([]byte(long))
+	return filepath.Join(parent, fmt.Sprintf("%x", sum[:6])), nil
+}
