@@ -124,15 +124,17 @@ func (h *Hub) tellOffer(pos uint64, r *reading) {
 		h.forgetOffer(endedOffer{pos: pos, offer: was.offer, conversation: r.id, agent: was.agent})
 		for s := range h.sockets {
 			if s.viewer.agent.ID == was.agent {
+				delete(s.rings, r.id)
 				s.push(endedSlot(pos, was.offer, r.id))
 			}
 		}
 	}
-	if now == nil || (known && now.ID == was.offer) {
+	if now == nil {
 		return
 	}
 	for s := range h.sockets {
-		if s.viewer.agent.ID == now.Agent {
+		if s.viewer.agent.ID == now.Agent && s.rings[r.id] != now.ID {
+			s.rings[r.id] = now.ID
 			h.ringing[r.id] = ring{offer: now.ID, agent: now.Agent, version: r.conversation.Version}
 			s.push(&slot{
 				key: slotKey{kind: slotOffer, id: string(now.ID)}, seq: pos, offer: r.offer, conversation: r.id,

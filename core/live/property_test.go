@@ -271,6 +271,7 @@ type step struct {
 var kinds = []string{
 	"new", "new", "message", "message", "status", "queue", "offer", "offer", "unoffer", "assign", "wait", "wrap",
 	"close", "rename", "presence", "connect", "connect", "cut", "cut", "cut-soon", "trim", "member", "role", "settle", "settle",
+	"away", "away",
 }
 
 func drawStep(t *rapid.T) step {
@@ -343,6 +344,15 @@ func (w *world) do(s step) {
 		}
 	case "settle":
 		synctest.Wait()
+	case "away": // out of sight and back while the hub is busy, with something said meanwhile
+		if len(w.conversations) > 0 {
+			id, other := w.conversations[s.A%len(w.conversations)], agents[(s.B+1)%2]
+			w.hub.mu.Lock()
+			w.change(step{Kind: "assign"}, id, other, queue, now)
+			w.change(step{Kind: "message"}, id, other, queue, now)
+			w.change(step{Kind: "offer"}, id, agent, queue, now)
+			w.hub.mu.Unlock()
+		}
 	default:
 		if len(w.conversations) > 0 {
 			w.change(s, w.conversations[s.A%len(w.conversations)], agent, queue, now)
@@ -532,4 +542,25 @@ func TestSnapshotOfManyComesInParts(t *testing.T) {
 			t.Fatal(failure)
 		}
 	})
+}
+
+func TestLateLossAfterAReplayIsStillALoss(t *testing.T) {
+	s := newSocket(&viewer{}, "")
+	key := slotKey{kind: slotConversation, id: "c"}
+	s.floor = map[core.ID]uint64{"c": 7}
+	s.push(&slot{key: key, seq: 1, version: 6, shown: true, body: []byte(`{"version":6}`)})
+	if n, _ := s.next(); n != nil {
+		t.Fatalf("a reading older than the replay was told: %s", n.frames(time.Now()))
+	}
+	s.push(&slot{key: key, seq: 2, version: 6, shown: true, lost: true, body: []byte(`{"version":6}`)})
+	s.push(&slot{key: key, seq: 3, version: 8, shown: true, body: []byte(`{"version":8}`)})
+	n, _ := s.next()
+	want := []string{`{"type":"removed","seq":2,"conversation":"c"}`, `{"type":"conversation","seq":2,"conversation":{"version":8}}`}
+	var got []string
+	for _, f := range n.frames(time.Now()) {
+		got = append(got, string(f))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

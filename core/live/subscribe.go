@@ -136,6 +136,7 @@ func (snap *snapshot) frames(seq uint64, agent string, stale map[core.ID]bool) [
 func (h *Hub) begin(ctx context.Context, s *socket) ([]snapshotFrame, error) {
 	h.mu.Lock()
 	s.clear()
+	clear(s.rings)
 	v, seq := s.viewer, h.pos
 	h.mu.Unlock()
 	var snap *snapshot
@@ -167,13 +168,19 @@ func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool) {
 		key := slotKey{kind: slotConversation, id: string(r.id)}
 		if pushed := s.slots[key]; pushed != nil {
 			if pushed.version > c.Version {
-				stale[r.id] = true
+				// An offer that the hub still knows to ring was told before this socket listened.
+				if stale[r.id] = c.Offer == nil || h.ringing[r.id].offer != c.Offer.ID; !stale[r.id] {
+					s.rings[r.id] = c.Offer.ID
+				}
 				continue
 			}
-			pushed.outdate()
+			if pushed.version < c.Version {
+				pushed.outdate()
+			}
 		}
 		s.floor[r.id] = c.Version
 		if r.offer != nil && c.Offer.Agent == s.viewer.agent.ID {
+			s.rings[r.id] = c.Offer.ID
 			if was := h.ringing[r.id]; was.version <= c.Version {
 				h.ringing[r.id] = ring{offer: c.Offer.ID, agent: c.Offer.Agent, version: c.Version}
 			}
@@ -199,11 +206,13 @@ type missed struct {
 var errTooOld = errors.New("live: the position is too old to resume from")
 
 // resume makes what a client has missed since a position, in the order of the log; errTooOld when only a snapshot helps.
+// One event may be told in several frames of its position, so the event at the position itself is told again.
 func (h *Hub) resume(ctx context.Context, s *socket, since uint64) ([]*slot, error) {
 	h.mu.Lock()
 	s.clear()
+	clear(s.rings)
 	v, upTo := s.viewer, h.pos
-	possible := since >= h.epoch && since >= h.floor && since <= upTo && upTo-since <= replayMost
+	possible := since >= h.epoch && since > h.floor && since <= upTo && upTo-since <= replayMost
 	h.mu.Unlock()
 	if !possible {
 		return nil, errTooOld
@@ -234,7 +243,7 @@ func (h *Hub) resume(ctx context.Context, s *socket, since uint64) ([]*slot, err
 		}
 	}
 	for _, e := range h.ended {
-		if e.pos > since && e.pos <= upTo && e.agent == v.agent.ID {
+		if e.pos >= since && e.pos <= upTo && e.agent == v.agent.ID {
 			kept = append(kept, endedSlot(e.pos, e.offer, e.conversation))
 		}
 	}
@@ -242,16 +251,13 @@ func (h *Hub) resume(ctx context.Context, s *socket, since uint64) ([]*slot, err
 	return kept, nil
 }
 
-// collect reads the log between two positions and notes what concerned the viewer then.
+// collect reads the log from one position to another and notes what concerned the viewer then.
 func (h *Hub) collect(ctx context.Context, v *viewer, since, upTo uint64) (*missed, error) {
 	m := &missed{
 		conversations: make(map[core.ID]*concern), messages: make(map[slotKey]*concern),
 		contacts: make(map[core.ID]*concern), agents: make(map[string]*concern),
 	}
-	if since == upTo {
-		return m, nil
-	}
-	for ev, err := range h.store.Tail(ctx, kv.Pos(since)) {
+	for ev, err := range h.store.Tail(ctx, kv.Pos(since-1)) {
 		if errors.Is(err, kv.ErrTrimmed) {
 			return nil, errTooOld
 		}
