@@ -1,12 +1,20 @@
 package badgerkv_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/kv/badgerkv"
 	"github.com/guichet/guichet/core/kv/kvtest"
 )
+
+func TestMain(m *testing.M) {
+	kvtest.CrashChild(func(dir string) (kv.DB, error) {
+		return badgerkv.Open(badgerkv.Options{Dir: dir, MemTableBytes: badgerkv.MinMemTable})
+	})
+	os.Exit(m.Run())
+}
 
 func open(t testing.TB, opt badgerkv.Options) *badgerkv.DB {
 	t.Helper()
@@ -30,3 +38,26 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+func openDir(t testing.TB, dir string) kv.DB { return open(t, badgerkv.Options{Dir: dir}) }
+
+func TestDurable(t *testing.T) {
+	kvtest.RunDurable(t, kvtest.Durable{
+		Open:   openDir,
+		Settle: func(db kv.DB) error { return db.(*badgerkv.DB).Compact() },
+		Churn:  badgerkv.MinMemTable,
+	})
+}
+
+// TestDurableWithoutSync: without syncs, what Close wrote is there all the same.
+func TestDurableWithoutSync(t *testing.T) {
+	kvtest.RunDurable(t, kvtest.Durable{
+		Open: func(t testing.TB, dir string) kv.DB {
+			return open(t, badgerkv.Options{Dir: dir, Durability: "none"})
+		},
+		Settle: func(db kv.DB) error { return db.(*badgerkv.DB).Compact() },
+		Churn:  badgerkv.MinMemTable / 2,
+	})
+}
+
+func TestCrash(t *testing.T) { kvtest.Crash(t, openDir) }
