@@ -33,9 +33,9 @@ type wireEvent struct {
 	DeliveryContext struct {
 		IsRedelivery bool `json:"isRedelivery"`
 	} `json:"deliveryContext"`
-	Source     *wireSource     `json:"source"`
-	ReplyToken string          `json:"replyToken"`
-	Message    json.RawMessage `json:"message"`
+	Source     *wireSource `json:"source"`
+	ReplyToken string      `json:"replyToken"`
+	Message    wireMessage `json:"message"`
 	Unsend     struct {
 		MessageID string `json:"messageId"`
 	} `json:"unsend"`
@@ -112,13 +112,7 @@ func translate(raw json.RawMessage, received time.Time) sdk.Event {
 	}
 	if err != nil {
 		// A field is not of its type. The decoder has read the others, so the event keeps its place.
-		kind := in.Type
-		if kind == "" {
-			kind = "unreadable"
-		}
-		out.Unknown = &sdk.Unknown{
-			Type: kind, IsMessage: kind == "message", MessageID: messageID(in.Message), ReplyToken: in.token(received),
-		}
+		out.Unknown = in.unknown(in.token(received))
 		return out
 	}
 	in.fill(&out, in.token(received))
@@ -147,13 +141,13 @@ func (in *wireEvent) fill(out *sdk.Event, token *sdk.ReplyToken) {
 			out.GroupJoined = &sdk.GroupJoined{Members: members, ReplyToken: token}
 			return
 		}
-		out.Unknown = &sdk.Unknown{Type: in.Type, ReplyToken: token}
+		out.Unknown = in.unknown(token)
 	case "memberLeft":
 		if members := in.Left.identities(); len(members) > 0 {
 			out.GroupLeft = &sdk.GroupLeft{Members: members}
 			return
 		}
-		out.Unknown = &sdk.Unknown{Type: in.Type}
+		out.Unknown = in.unknown(nil)
 	case "postback":
 		out.Postback = &sdk.Postback{Data: in.Postback.Data, Params: flatten(in.Postback.Params), ReplyToken: token}
 	case "botSuspended":
@@ -173,7 +167,24 @@ func (in *wireEvent) fill(out *sdk.Event, token *sdk.ReplyToken) {
 	default:
 		// videoPlayComplete, beacon, accountLink, membership and delivery say nothing that a person at the counter
 		// must act upon; they are kept raw, with their reply token, like what LINE may add later.
-		out.Unknown = &sdk.Unknown{Type: in.Type, ReplyToken: token}
+		out.Unknown = in.unknown(token)
+	}
+}
+
+// unknown keeps an event that cannot be translated. It is called by the type of its message where it has one.
+func (in *wireEvent) unknown(token *sdk.ReplyToken) *sdk.Unknown {
+	kind := in.Type
+	switch {
+	case kind == "":
+		kind = "unreadable"
+	case kind == "message" && in.Message.Type != "":
+		kind = in.Message.Type
+	}
+	return &sdk.Unknown{
+		Type:       kind,
+		IsMessage:  in.Type == "message" || in.Type == "messageEdited",
+		MessageID:  in.Message.ID,
+		ReplyToken: token,
 	}
 }
 
@@ -248,15 +259,6 @@ func eventID(given string, raw []byte) string {
 func digest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
-}
-
-// textOf reads a JSON string, and "" from anything else.
-func textOf(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
 }
 
 // flatten keeps a postback's parameters as text. LINE documents only texts; another value keeps its JSON form.

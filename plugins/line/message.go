@@ -1,7 +1,6 @@
 package line
 
 import (
-	"encoding/json"
 	"path"
 	"strings"
 	"time"
@@ -41,11 +40,7 @@ const (
 )
 
 func (in *wireEvent) fillMessage(out *sdk.Event, token *sdk.ReplyToken) {
-	var m wireMessage
-	if err := json.Unmarshal(in.Message, &m); err != nil || m.Type == "" {
-		out.Unknown = &sdk.Unknown{Type: "message", IsMessage: true, MessageID: messageID(in.Message), ReplyToken: token}
-		return
-	}
+	m := &in.Message
 	message := &sdk.Message{
 		ID:         m.ID,
 		QuotedID:   m.QuotedMessageID,
@@ -75,7 +70,7 @@ func (in *wireEvent) fillMessage(out *sdk.Event, token *sdk.ReplyToken) {
 			message.Sticker.Text = strings.Join(m.Keywords, ", ")
 		}
 	default:
-		out.Unknown = &sdk.Unknown{Type: m.Type, IsMessage: true, MessageID: m.ID, ReplyToken: token}
+		out.Unknown = in.unknown(token)
 		return
 	}
 	out.Message = message
@@ -83,9 +78,9 @@ func (in *wireEvent) fillMessage(out *sdk.Event, token *sdk.ReplyToken) {
 
 // fillEdited reads a changed text. The id is the original's; edits may come out of order, the largest timestamp wins.
 func (in *wireEvent) fillEdited(out *sdk.Event, token *sdk.ReplyToken) {
-	var m wireMessage
-	if err := json.Unmarshal(in.Message, &m); err != nil || m.Type != "text" || m.ID == "" {
-		out.Unknown = &sdk.Unknown{Type: in.Type, IsMessage: true, MessageID: messageID(in.Message), ReplyToken: token}
+	m := &in.Message
+	if m.Type != "text" || m.ID == "" {
+		out.Unknown = in.unknown(token)
 		return
 	}
 	out.Edited = &sdk.Edited{MessageID: m.ID, Text: m.Text, EditedAt: out.OccurredAt, ReplyToken: token}
@@ -100,17 +95,6 @@ func (m *wireMessage) content(mimeType string) sdk.Attachment {
 	}
 	attachment.Handle = handle{kind: m.Type, message: m.ID}.String()
 	return attachment
-}
-
-// messageID finds the id in a message that is otherwise unreadable.
-func messageID(raw json.RawMessage) string {
-	var m struct {
-		ID json.RawMessage `json:"id"`
-	}
-	if json.Unmarshal(raw, &m) != nil {
-		return ""
-	}
-	return textOf(m.ID)
 }
 
 // typeByName guesses a file's MIME type from the endings that customers send. It does not ask the system's tables, so

@@ -34,7 +34,8 @@ type Options struct {
 
 	ReplyTokenLife time.Duration // 1 minute when 0
 	RetryKeyLife   time.Duration // 24 hours when 0
-	MaxRetryKeys   int           // about how many retry keys are remembered; 1 million when 0
+	MaxRetryKeys   int           // about how many retry keys are remembered; 262,144 when 0
+	MaxReplyTokens int           // about how many reply tokens are remembered; 262,144 when 0
 	KeepPerUser    int           // how many messages to a user are remembered, the newest; all when 0, none when negative
 	ResendEvery    time.Duration // between redeliveries; 100 ms when 0
 	AllowHTTP      bool          // take http addresses of media, as a test on loopback needs; LINE takes https only
@@ -92,7 +93,8 @@ func New(opts Options) (*Platform, error) {
 	setDefault(&opts.AccessToken, "long-lived-"+randomHex(24))
 	setDefault(&opts.ReplyTokenLife, time.Minute)
 	setDefault(&opts.RetryKeyLife, 24*time.Hour)
-	setDefault(&opts.MaxRetryKeys, 1<<20)
+	setDefault(&opts.MaxRetryKeys, 1<<18)
+	setDefault(&opts.MaxReplyTokens, 1<<18)
 	setDefault(&opts.ResendEvery, 100*time.Millisecond)
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -104,7 +106,7 @@ func New(opts Options) (*Platform, error) {
 		prefix:   "U" + randomHex(10),
 		closing:  make(chan struct{}),
 		access:   map[string]time.Time{},
-		replies:  newAging[*replyToken](opts.ReplyTokenLife+replyTokenCap, 1<<20),
+		replies:  newAging[*replyToken](opts.ReplyTokenLife+replyTokenCap, opts.MaxReplyTokens),
 		retries:  newAging[*accepted](opts.RetryKeyLife, opts.MaxRetryKeys),
 		users:    map[string]*Customer{},
 		groups:   map[string]*Group{},
