@@ -55,13 +55,16 @@ func Serve(name string) bool {
 	return true
 }
 
-// Manifest returns what the named plugin would describe itself as, without starting it; ok is false when there is no
-// such plugin.
-func Manifest(name string) (manifest *channelv1.Manifest, ok bool, err error) {
+// Manifest returns what the named plugin describes itself as, without starting it; ok is false when there is no such
+// plugin. A first-party plugin whose settings struct is malformed is a programming error, and panics.
+func Manifest(name string) (manifest *channelv1.Manifest, ok bool) {
 	i := slices.IndexFunc(all, func(b builtin) bool { return b.name == name })
 	if i < 0 {
-		return nil, false, nil
+		return nil, false
 	}
-	manifest, err = all[i].manifest()
-	return manifest, true, err
+	manifest, err := all[i].manifest()
+	if err != nil {
+		panic("plugin " + name + ": " + err.Error())
+	}
+	return manifest, true
 }

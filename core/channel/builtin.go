@@ -5,6 +5,9 @@ import (
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
 
+// Protocol is the major version of the plugin contract.
+const Protocol = channelv1.ProtocolMajor
+
 // Builtin returns the manifest of a first-party plugin without running it; false for a plugin that is not one.
 type Builtin func(plugin string) (*channelv1.Manifest, bool)
 

@@ -41,7 +41,7 @@ func sendRequestOf(a *account, out *core.Outgoing, now time.Time) *channelv1.Sen
 	}
 	for _, at := range out.Message.Attachments {
 		r.Attachments = append(r.Attachments, &channelv1.OutgoingAttachment{
-			Handle: string(at.ID), Type: at.Type, Name: at.Name, Size: uint64(max(at.Size, 0)),
+			Handle: at.Handle, Type: at.Type, Name: at.Name, Size: uint64(max(at.Size, 0)),
 		})
 	}
 	for i := range out.Previous {

@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/blob"
+	"github.com/guichet/guichet/core/blob/keys"
+	"github.com/guichet/guichet/core/channel"
+	"github.com/guichet/guichet/core/config"
+	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/kv/badgerkv"
+	"github.com/guichet/guichet/core/store"
+)
+
+// Data is an open data directory: the store, the attachments, the keys, and the configuration that was read to find it.
+type Data struct {
+	dir            string
+	options        Options
+	log            hclog.Logger
+	db             *badgerkv.DB
+	store          *store.Store
+	blobs          *blob.Store
+	keys           *keys.Keys
+	history        *history
+	environment    config.Environment
+	config         *config.Config // as read at the start; defaults when the file is bad
+	configPath     string
+	configRequired bool
+}
+
+const defaultDataDir = "data"
+
+// Locate finds the data directory and the configuration file without opening anything.
+func Locate(o Options) (dir, configPath string, required bool) {
+	dir = o.DataDir
+	if dir == "" {
+		dir = defaultDataDir
+	}
+	configPath, required = config.Locate(o.ConfigPath, dir)
+	if o.DataDir == "" {
+		if c, problems := config.Load(configPath, environment(o)); problems == nil && c.Storage.Dir != "" {
+			dir = c.Storage.Dir
+		}
+	}
+	return dir, configPath, required
+}
+
+// environment is what a configuration is decoded against before, or without, a store.
+func environment(o Options) config.Environment {
+	return config.Environment{
+		Plugin: func(name string) (core.PluginSchema, bool) {
+			return o.Builtin.Schema(name)
+		},
+		Plugins: func() []string { return o.Plugins },
+		Stored:  func(string) (string, bool) { return "", false },
+	}
+}
+
+// Builtin returns the manifest of a first-party plugin without running it.
+type Builtin = channel.Builtin
+
+// Problems is everything that is wrong with a configuration.
+type Problems = config.Problems
+
+// ExampleConfig is a configuration with every setting explained.
+func ExampleConfig() string { return config.Example() }
+
+// VerifyBackup reads a backup and checks that it is complete and undamaged.
+func VerifyBackup(ctx context.Context, r io.Reader) error {
+	_, err := store.VerifyBackup(ctx, r)
+	return err
+}
+
+// CheckConfig reads and validates a configuration file without touching any data.
+func CheckConfig(path string, o Options) config.Problems {
+	_, problems := config.Load(path, environment(o))
+	return problems
+}
+
+// Open opens the data directory that the options lead to, making it if it is not there. Only one process can have it
+// open.
+func Open(ctx context.Context, o Options) (d *Data, err error) {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	dir, configPath, required := Locate(o)
+	d = &Data{
+		dir: dir, options: o, log: o.Log, configPath: configPath, configRequired: required, environment: environment(o),
+	}
+	for _, sub := range []string{"", "db", "blobs", "keys", "plugins", "run"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+		}
+	}
+	d.config = config.Default()
+	if c, problems := config.Load(configPath, d.environment); problems == nil {
+		d.config = c
+	}
+	defer func() {
+		if err != nil && d.db != nil {
+			err = errors.Join(err, d.db.Close())
+		}
+	}()
+	if d.db, err = badgerkv.Open(badgerkv.Options{
+		Dir: filepath.Join(dir, "db"), Durability: d.config.Storage.Durability, Log: o.Log.Named("store"),
+	}); err != nil {
+		return nil, fmt.Errorf("the store in %s cannot be opened (is another Guichet using it?): %w", dir, err)
+	}
+	if d.keys, err = keys.Open(filepath.Join(dir, "keys")); err != nil {
+		return nil, err
+	}
+	if d.blobs, err = blob.Open(filepath.Join(dir, "blobs"), nil); err != nil {
+		return nil, err
+	}
+	if d.store, err = store.Open(ctx, d.db, store.Options{Backup: d.backupBeforeMigration}); err != nil {
+		return nil, err
+	}
+	d.history = &history{store: d.store, keys: d.keys}
+	return d, nil
+}
+
+// backupBeforeMigration keeps a backup of an older store beside it.
+func (d *Data) backupBeforeMigration(ctx context.Context, db kv.DB, from int) error {
+	name := filepath.Join(d.dir, fmt.Sprintf("before-schema-%d-%s.backup", from, time.Now().UTC().Format("20060102T150405")))
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	o := d.backupOptions(false)
+	o.Blobs = nil // they do not change with the schema
+	if err := errors.Join(store.WriteBackup(ctx, f, db, from, o), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	d.log.Info("the store is brought to this version's schema; a backup of it is kept", "from", from, "backup", name)
+	return nil
+}
+
+// backupOptions say what a backup of this directory holds.
+func (d *Data) backupOptions(withKeys bool) store.BackupOptions {
+	o := store.BackupOptions{Version: d.options.Version, Created: time.Now(), Blobs: d.blobs}
+	if withKeys {
+		o.Keys = filepath.Join(d.dir, "keys")
+	}
+	if _, err := os.Stat(d.configPath); err == nil {
+		o.Configuration = d.configPath
+	}
+	return o
+}
+
+// Restore unpacks a backup into an empty data directory.
+func Restore(ctx context.Context, file, dir string) (store.BackupInfo, error) {
+	return store.Restore(ctx, file, dir, func(ctx context.Context, dir string, r io.Reader) error {
+		db, err := badgerkv.Open(badgerkv.Options{Dir: dir})
+		if err != nil {
+			return err
+		}
+		return errors.Join(db.Load(ctx, r), db.Close())
+	})
+}
+
+// Close closes the store.
+func (d *Data) Close() error { return d.db.Close() }

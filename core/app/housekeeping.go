@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/store"
+)
+
+const (
+	tidyEvery = 10 * time.Minute
+	// keptEvents is how much of the event log stays for browsers that come back; older ones get a snapshot.
+	keptEvents = 200_000
+	seenChunk  = 1000
+)
+
+// housekeeping removes what is no longer needed, in small chunks beside the work.
+func (a *App) housekeeping(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, chore := range []struct {
+			name string
+			do   func(context.Context) error
+		}{
+			{"trim the event log", a.trimLog},
+			{"forget old event ids", a.forgetSeen},
+			{"forget old sign-ins", a.forgetSignIns},
+			{"forget old uploads", a.forgetUploads},
+			{"collect attachments", a.collect},
+		} {
+			if err := chore.do(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("housekeeping failed; it is tried again later", "chore", chore.name, "error", err)
+			}
+		}
+	}
+}
+
+func (a *App) trimLog(ctx context.Context) error {
+	last := a.data.db.Last()
+	if last <= keptEvents {
+		return nil
+	}
+	return a.data.db.Trim(ctx, last-kv.Pos(keptEvents))
+}
+
+func (a *App) forgetSeen(ctx context.Context) error {
+	for from := []byte(nil); ; {
+		var next []byte
+		err := a.data.store.UpdateLow(ctx, func(tx *store.Tx) (err error) {
+			next, _, err = tx.ForgetSeen(from, seenChunk)
+			return err
+		})
+		if err != nil || next == nil {
+			return err
+		}
+		from = next
+	}
+}
+
+func (a *App) forgetSignIns(ctx context.Context) error {
+	return a.data.store.UpdateLow(ctx, func(tx *store.Tx) error {
+		_, err := tx.ForgetSignIns(tx.Now(), seenChunk)
+		return err
+	})
+}
+
+// uploadsFor is how long an upload waits to be sent.
+const uploadsFor = 48 * time.Hour
+
+func (a *App) forgetUploads(ctx context.Context) error {
+	return a.data.store.UpdateLow(ctx, func(tx *store.Tx) error {
+		old, err := tx.UploadsBefore(tx.Now().Add(-uploadsFor), 200)
+		for _, u := range old {
+			tx.DeleteUpload(u.ID)
+		}
+		return err
+	})
+}
+
+func (a *App) collect(ctx context.Context) error {
+	removed, err := a.data.blobs.Collect(ctx, a.data.store, time.Now())
+	if removed > 0 {
+		a.log.Info("attachments that nothing refers to were removed", "count", removed)
+	}
+	return err
+}
+
+// hangups delivers SIGHUP: read the configuration again.
+func hangups(ctx context.Context) <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	context.AfterFunc(ctx, func() { signal.Stop(signals) })
+	return signals
+}
