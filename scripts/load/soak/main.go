@@ -1,0 +1,166 @@
+// Command soak lets customers write and agents answer while plugins and the server are killed under their hands, and
+// then checks that nothing acknowledged was lost, doubled or put out of order. It prints the seed of its choices and
+// ends with a status other than 0 when anything is wrong.
+//
+// Start reading at run; customers.go and agents.go are the people, faults.go the killing, verdict.go the checks.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/guichet/guichet/plugins/line/linetest"
+	"github.com/guichet/guichet/scripts/load/harness"
+)
+
+// plan is how much is done.
+type plan struct {
+	seed        uint64
+	customers   int
+	messages    int // at least, over all customers
+	agents      int
+	pluginKills int
+	serverKills int
+	limit       time.Duration // of the whole
+	settle      time.Duration // for what is on its way at the end
+}
+
+func main() {
+	long := plan{customers: 200, messages: 20000, agents: 10, pluginKills: 30, serverKills: 6, limit: 15 * time.Minute, settle: 3 * time.Minute}
+	short := plan{customers: 100, messages: 4000, agents: 10, pluginKills: 4, serverKills: 2, limit: 60 * time.Second, settle: 30 * time.Second}
+	brief := flag.Bool("short", false, "the 60-second form")
+	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of all choices")
+	binary := flag.String("binary", "", "the guichet binary; built when not given")
+	keep := flag.String("keep", "", "a folder for the data, which is kept; a temporary one is removed")
+	messages := flag.Int("messages", 0, "instead of the usual number")
+	flag.Parse()
+	p := long
+	if *brief {
+		p = short
+	}
+	p.seed = *seed
+	if *messages > 0 {
+		p.messages = *messages
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer cancel()
+	if err := run(ctx, p, *binary, *keep); err != nil {
+		fmt.Fprintf(os.Stderr, "soak: FAILED (seed %d): %v\n", p.seed, err)
+		cancel()
+		os.Exit(1) //nolint:gocritic // cancel was called
+	}
+}
+
+func run(ctx context.Context, p plan, binary, keep string) error {
+	ctx, cancel := context.WithTimeout(ctx, p.limit)
+	defer cancel()
+	started := time.Now()
+	fmt.Printf("soak: seed %d, %d customers, %d messages, %d agents, %d plugin kills, %d server kills\n",
+		p.seed, p.customers, p.messages, p.agents, p.pluginKills, p.serverKills)
+	dir, err := harness.TempDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // in the system's temporary folder
+	if binary == "" {
+		if binary, err = harness.Build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	taken := newLedger()
+	d, err := harness.Open(ctx, harness.Options{
+		Binary: binary, Dir: keep,
+		Config: harness.Config{
+			Agents: p.agents, AgentCapacity: 1000, People: []harness.Person{harness.Supervisor}, OfferTimeout: "20s",
+		},
+		Line: linetest.Options{KeepPerUser: -1, OnSent: taken.sent},
+	})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	s := &soak{
+		plan: p, desk: d, ledger: taken, log: func(format string, args ...any) {
+			fmt.Printf("%6.1fs "+format+"\n", append([]any{time.Since(started).Seconds()}, args...)...)
+		},
+		random: rand.New(rand.NewPCG(p.seed, 1)),
+	}
+	return s.run(ctx)
+}
+
+// soak is one run.
+type soak struct {
+	plan   plan
+	desk   *harness.Desk
+	ledger *ledger
+	log    func(format string, args ...any)
+	random *rand.Rand // of the order of faults and of who writes; each actor has its own besides
+
+	people []*customer
+}
+
+func (s *soak) run(ctx context.Context) error {
+	agents, err := s.desk.JoinAgents(ctx)
+	if err != nil {
+		return err
+	}
+	for n := range s.plan.customers {
+		s.people = append(s.people, s.newCustomer(n))
+	}
+	// Slow enough that kills meet calls that are under way.
+	s.desk.Line.Inject(linetest.Fault{Times: -1, Delay: 10 * time.Millisecond})
+
+	working, stopAgents := context.WithCancel(ctx)
+	defer stopAgents()
+	finished := s.work(working, agents)
+
+	faults := s.schedule()
+	waves := len(faults) + 1 // the last one is calm
+	left := s.plan.messages
+	for i := range waves {
+		n := left / (waves - i)
+		left -= n
+		var f fault
+		if i < len(faults) {
+			f = faults[i]
+		}
+		if err := s.wave(ctx, n, f); err != nil {
+			return fmt.Errorf("wave %d: %w", i+1, err)
+		}
+	}
+	s.log("all %d customer messages are acknowledged", s.ledger.acknowledged())
+	stopAgents()
+	if err := finished(); err != nil {
+		return err
+	}
+	records, err := s.settled(ctx)
+	if err != nil {
+		return err
+	}
+	return s.verdict(ctx, records)
+}
+
+// settled waits until nothing is on its way any more.
+func (s *soak) settled(ctx context.Context) (*harness.Records, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.plan.settle)
+	defer cancel()
+	for {
+		records, err := s.desk.Export(ctx)
+		if err == nil && records.Unsettled() == 0 {
+			return records, nil
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = fmt.Errorf("outbox %v, spooled requests %d, media %d", records.Outbox, records.Count["spooled-request"], records.Count["fetch"])
+			}
+			return nil, fmt.Errorf("nothing settled within %s: %w\n%s", s.plan.settle, err, s.desk.Log(20))
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
