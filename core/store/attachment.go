@@ -102,11 +102,19 @@ func (tx *Tx) noteReference(k string, added bool) {
 	if len(k) < 34 || k[0] != familyAttachment || k[1] != attachmentReference {
 		return
 	}
+	hash := hex.EncodeToString([]byte(k[2:34]))
+	tx.touchContent(hash)
+	tx.references[hash] = tx.references[hash] || added
+}
+
+// touchContent makes the transaction write the guard of a content as its references say.
+func (tx *Tx) touchContent(hash string) {
 	if tx.references == nil {
 		tx.references = make(map[string]bool, 1)
 	}
-	hash := hex.EncodeToString([]byte(k[2:34]))
-	tx.references[hash] = tx.references[hash] || added
+	if _, ok := tx.references[hash]; !ok {
+		tx.references[hash] = false
+	}
 }
 
 // settleReferences writes the guards of the contents whose references changed.
@@ -126,9 +134,10 @@ func (tx *Tx) settleReferences() {
 			tx.fail(err)
 			return
 		}
-		if used {
+		switch {
+		case used:
 			tx.setGuard(hash, g, &guard{state: contentReferenced})
-		} else {
+		case g == nil || g.state == contentReferenced:
 			tx.setGuard(hash, g, &guard{state: contentFree, since: tx.Now()})
 		}
 	}

@@ -22,11 +22,11 @@ import (
 // and every other line is one record:
 //
 //	{"kind":"conversation","id":"01J…","state":"open", …}
-//	{"kind":"message","id":"…","conversation":"01J…","seq":1,"type":"text", …}
+//	{"kind":"message","id":"…","conversation":"01J…","seq":1,"own_kind":"text", …}
 //
 // A record's members follow as they are stored. A member of the record that is itself called "kind" (of a message, an
-// identity, a timer, a raw event) is called "type" here. Some lines carry, before the record, what only its place in
-// the store says:
+// identity, a timer, a raw event) is called "own_kind" here. Some lines carry, before the record, what only its place
+// in the store says:
 //
 //	trace              conversation, n
 //	raw-event          conversation
@@ -49,6 +49,9 @@ const (
 	headerKind  = "guichet"
 	contentKind = "blob-content"
 )
+
+// ownKind is what a record's own member "kind" is called in an export.
+const ownKind = "own_kind"
 
 // contentPiece is how many bytes of a blob one line carries.
 const contentPiece = 48 << 10
@@ -134,7 +137,7 @@ func (o ExportOptions) record(tx *Tx, out *bufio.Writer, p kv.Pair) error {
 		if err != nil {
 			return fmt.Errorf("%s %x: %w", kind.name, p.Key, err)
 		}
-		line = append(line, renamed(record, "kind", "type")...)
+		line = append(line, renamed(record, "kind", ownKind)...)
 	}
 	hash := ""
 	if kind == guardKind {

@@ -39,10 +39,10 @@ func id(n int) core.ID {
 // memory opens a store on memkv that throws away a fifth of its runs.
 func memory(t testing.TB) *Store {
 	t.Helper()
-	return open(t, kvtest.Chaos(memkv.NewWithClock(fixedClock), 7))
+	return openStore(t, kvtest.Chaos(memkv.NewWithClock(fixedClock), 7))
 }
 
-func open(t testing.TB, db kv.DB) *Store {
+func openStore(t testing.TB, db kv.DB) *Store {
 	t.Helper()
 	s, err := Open(context.Background(), db, Options{})
 	if err != nil {
@@ -64,7 +64,7 @@ func badger(t testing.TB, dir string) kv.DB {
 // engines runs a test on every engine.
 func engines(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Run("memkv", func(t *testing.T) { test(t, memory(t)) })
-	t.Run("badgerkv", func(t *testing.T) { test(t, open(t, kvtest.Chaos(badger(t, t.TempDir()), 7))) })
+	t.Run("badgerkv", func(t *testing.T) { test(t, openStore(t, kvtest.Chaos(badger(t, t.TempDir()), 7))) })
 }
 
 func update(t testing.TB, s *Store, fn func(tx *Tx) error) {

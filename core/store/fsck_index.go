@@ -172,10 +172,7 @@ func (c *checker) reference(k []byte) error {
 
 func (c *checker) guard(k []byte, hash, text string) {
 	c.index(IndexWrong, k, text, func(tx *Tx) error {
-		if tx.references == nil {
-			tx.references = make(map[string]bool, 1)
-		}
-		tx.references[hash] = false
+		tx.touchContent(hash)
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (in *importer) line(ctx context.Context, raw []byte) error {
 			}
 		}
 	}
-	if l.body, err = object(renamed(rest, "type", "kind")); err != nil {
+	if l.body, err = object(renamed(rest, ownKind, "kind")); err != nil {
 		return err
 	}
 	if _, err := kind.keyOf(l.extra, l.body); err != nil {
@@ -232,6 +233,9 @@ func (tx *Tx) store(l importLine) error {
 		}
 	}
 	tx.reindex(was, now)
+	if l.kind == guardKind {
+		tx.touchContent(hex.EncodeToString(k[2:])) // the references say what its guard must be
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -132,7 +133,12 @@ var guardKind = &kind{
 		}
 		return list
 	},
-	keyOf: func(x extras, _ []byte) (key, error) { return guardKey(x["hash"]), nil },
+	keyOf: func(x extras, _ []byte) (key, error) {
+		if raw, err := hex.DecodeString(x["hash"]); err != nil || len(raw) != 32 {
+			return nil, fmt.Errorf("%q is not the SHA-256 of a content", x["hash"])
+		}
+		return guardKey(strings.ToLower(x["hash"])), nil
+	},
 	bare: func(x extras) ([]byte, error) {
 		if x["free_since"] == "" {
 			return guard{state: contentReferenced}.bytes(), nil
