@@ -24,7 +24,7 @@ const (
 	// and a customer may scroll back weeks later.
 	mediaValidFor = 30 * 24 * time.Hour
 
-	// planLife is how long the objects of a message with attachments are kept: a little longer than LINE's retry keys.
+	// planLife is how long anything is kept for a message that is being sent: a little longer than LINE's retry keys live.
 	planLife = 25 * time.Hour
 	// maxState is the largest value of the host's state.
 	maxState = 32 << 10
@@ -208,7 +208,7 @@ func (c *channel) forgetPlan(ctx context.Context, out *sdk.Outgoing) {
 	}
 }
 
-// sweeper removes the plans of messages that were given up, at most once an hour.
+// sweeper removes what was kept for messages that are long done or were given up, at most once an hour.
 type sweeper struct {
 	mu   sync.Mutex
 	last time.Time
@@ -224,18 +224,22 @@ func (s *sweeper) run(ctx context.Context, host sdk.Host, now time.Time) {
 	if !due {
 		return
 	}
-	keys, err := host.ListState(ctx, planPrefix)
-	if err != nil {
-		return // the next message with attachments tries again in an hour
-	}
-	for _, key := range keys {
-		raw, _, err := host.GetState(ctx, key)
-		var plan keptPlan
-		if err != nil || json.Unmarshal(raw, &plan) != nil || now.Sub(time.Unix(plan.Made, 0)) < planLife {
-			continue
+	for _, prefix := range []string{planPrefix, unsurePrefix} {
+		keys, err := host.ListState(ctx, prefix)
+		if err != nil {
+			return // another message in an hour tries again
 		}
-		if host.DeleteState(ctx, key) != nil {
-			return
+		for _, key := range keys {
+			raw, _, err := host.GetState(ctx, key)
+			var kept struct {
+				Made int64 `json:"made"` // Unix seconds
+			}
+			if err != nil || json.Unmarshal(raw, &kept) != nil || now.Sub(time.Unix(kept.Made, 0)) < planLife {
+				continue
+			}
+			if host.DeleteState(ctx, key) != nil {
+				return
+			}
 		}
 	}
 }

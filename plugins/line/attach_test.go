@@ -338,11 +338,27 @@ func TestPlansAreSwept(t *testing.T) {
 		}
 		now = now.Add(planLife / 2)
 	}
+	d.platform.Inject(linetest.Fault{Status: 500})
+	unsure := withToken(outgoing(d.customer.ID, "x"), &sdk.ReplyToken{Token: "t"}, 0)
+	if _, err := d.channel.Send(t.Context(), unsure); err == nil {
+		t.Fatal("no error")
+	}
+	if keys := d.host.stateKeys(); len(keys) != 2 { // the first plan is gone, the token is there
+		t.Errorf("state %v", keys)
+	}
+	now = now.Add(planLife/2 - time.Hour)
 	if err := give("third"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"media/young"}, d.host.stateKeys()); diff != "" {
+	if diff := cmp.Diff([]string{"media/young", "unsure-reply/" + unsure.OutboxID}, d.host.stateKeys()); diff != "" {
 		t.Error(diff)
+	}
+	now = now.Add(planLife)
+	if err := give("fourth"); err != nil {
+		t.Fatal(err)
+	}
+	if keys := d.host.stateKeys(); len(keys) > 0 {
+		t.Errorf("state %v", keys)
 	}
 }
 

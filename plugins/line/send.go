@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -72,7 +73,6 @@ func (c *channel) deliver(ctx context.Context, out *sdk.Outgoing, to string, par
 	switch {
 	case err == nil:
 		receipt.UsedReplyToken = true
-		c.settleReply(ctx, out, unsure)
 		return receipt, nil
 	case invalidReplyToken(err) && !unsure:
 		// Refused before anything was sent: the token was used elsewhere, or LINE's clock ran out.
@@ -81,18 +81,13 @@ func (c *channel) deliver(ctx context.Context, out *sdk.Outgoing, to string, par
 		return pushed, err
 	case invalidReplyToken(err):
 		// An earlier reply was answered 5xx, and now the token is gone: most likely that reply went out.
-		c.settleReply(ctx, out, unsure)
 		receipt.UsedReplyToken = true
 		return receipt, &sdk.UnknownOutcome{
 			RetryMayDuplicate: true,
 			Reason:            "LINE failed at first and then no longer took the reply token; the reply was probably sent",
 		}
 	case certainlyNotSent(err):
-		err = outcome(err)
-		if settled(err) {
-			c.settleReply(ctx, out, unsure)
-		}
-		return receipt, err
+		return receipt, outcome(err)
 	case status(err) >= 500 && c.noteUnsureReply(ctx, out, token):
 		// The same token again cannot send twice, so the next attempt uses it, whatever its age.
 		return receipt, outcome(err)
@@ -208,14 +203,12 @@ func replies(resume string, context sdk.SendContext, at time.Time) bool {
 		(token.ExpiresAt.IsZero() || at.IsZero() || at.Before(token.ExpiresAt))
 }
 
-// replyMayHaveGone says whether the latest attempts, of which nobody knows the outcome, include a reply.
+// replyMayHaveGone says whether any attempt of which nobody knows the outcome was a reply, by the rule that decided it
+// then. What became of the attempts after it does not matter: a person who sends the message again starts anew.
 func replyMayHaveGone(out *sdk.Outgoing) bool {
-	for i := len(out.Previous) - 1; i >= 0 && out.Previous[i].WithoutOutcome; i-- {
-		if replies(out.Resume, out.Previous[i].Context, out.Previous[i].StartedAt) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(out.Previous, func(a sdk.Attempt) bool {
+		return a.WithoutOutcome && replies(out.Resume, a.Context, a.StartedAt)
+	})
 }
 
 // settled says whether an outcome is final, so that nothing needs to be remembered for another attempt.

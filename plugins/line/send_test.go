@@ -245,6 +245,11 @@ func TestInterruptedReplyIsUnknown(t *testing.T) {
 			out.Context = sdk.SendContext{}
 			return attempted(out, true)
 		}(),
+		"not started after that": func() *sdk.Outgoing {
+			out := attempted(d.out("maybe"), true)
+			out.Context = sdk.SendContext{}
+			return attempted(out, false)
+		}(),
 	} {
 		_, err := d.channel.Send(t.Context(), out)
 		var unknown *sdk.UnknownOutcome
@@ -255,14 +260,28 @@ func TestInterruptedReplyIsUnknown(t *testing.T) {
 	if d.platform.Requests() != before {
 		t.Error("the platform was called")
 	}
-	// Once someone has been told and decides to send again, it goes out.
-	out := attempted(d.out("maybe"), true)
-	out.Previous = append(out.Previous, sdk.Attempt{StartedAt: time.Now()})
+}
+
+// A plugin that dies after LINE took a repeated reply is asked again, and must not push.
+func TestRepeatedReplyThatWasInterrupted(t *testing.T) {
+	d := newDesk(t)
+	d.platform.Inject(linetest.Fault{Status: 500})
+	out := d.out("once")
+	if _, err := d.channel.Send(t.Context(), out); err == nil {
+		t.Fatal("no error")
+	}
+	attempted(out, false)
 	out.Context = sdk.SendContext{}
 	if _, err := d.channel.Send(t.Context(), out); err != nil {
 		t.Fatal(err)
 	}
-	d.wantTexts(t, "maybe")
+	// The host never heard of it.
+	_, err := d.channel.Send(t.Context(), attempted(out, true))
+	var unknown *sdk.UnknownOutcome
+	if !errors.As(err, &unknown) {
+		t.Error(err)
+	}
+	d.wantTexts(t, "once")
 }
 
 // An interrupted reply at an earlier resume point says nothing about the pushes after it.
@@ -344,9 +363,6 @@ func TestReplyAfterServerError(t *testing.T) {
 			t.Fatalf("%+v, %v", receipt, err)
 		}
 		d.wantTexts(t, "once")
-		if keys := d.host.stateKeys(); len(keys) > 0 {
-			t.Errorf("state left behind: %v", keys)
-		}
 	})
 	t.Run("it had been sent", func(t *testing.T) {
 		d := newDesk(t)
@@ -361,9 +377,6 @@ func TestReplyAfterServerError(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.wantTexts(t, "once")
-		if keys := d.host.stateKeys(); len(keys) > 0 {
-			t.Errorf("state left behind: %v", keys)
-		}
 	})
 	t.Run("the state cannot be kept", func(t *testing.T) {
 		d := newDesk(t)

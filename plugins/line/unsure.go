@@ -2,16 +2,26 @@ package line
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/guichet/guichet/plugins/sdk"
 )
 
 // A reply that LINE answered with 5xx may or may not have been sent. Its token works once, so a repeat with the same token
-// can never send twice, while a push could. The token is therefore remembered in the account's state until a reply with
-// it succeeds or the token turns out to be gone.
+// can never send twice, while a push could. The token is therefore kept in the account's state, and every later attempt
+// at the message uses it and nothing else. It is not removed when the message is done: a plugin that dies between LINE's
+// answer and its own is asked again. The sweeper removes it after a day.
 
-func unsureKey(out *sdk.Outgoing) string { return "unsure-reply/" + out.OutboxID }
+const unsurePrefix = "unsure-reply/"
+
+func unsureKey(out *sdk.Outgoing) string { return unsurePrefix + out.OutboxID }
+
+// keptToken is the state of a reply whose fate is not known.
+type keptToken struct {
+	Made  int64  `json:"made"` // Unix seconds
+	Token string `json:"token"`
+}
 
 // replyToken chooses the token for this call, "" for a push. Unsure is true when an earlier reply with it was answered
 // 5xx.
@@ -20,12 +30,14 @@ func (c *channel) replyToken(ctx context.Context, out *sdk.Outgoing) (token stri
 		return "", false, nil
 	}
 	if len(out.Previous) > 0 && c.account.Host != nil {
-		kept, _, err := c.account.Host.GetState(ctx, unsureKey(out))
-		if err != nil && !errors.Is(err, sdk.ErrStateAbsent) {
+		raw, _, err := c.account.Host.GetState(ctx, unsureKey(out))
+		var kept keptToken
+		switch {
+		case errors.Is(err, sdk.ErrStateAbsent):
+		case err != nil:
 			return "", false, err
-		}
-		if len(kept) > 0 {
-			return string(kept), true, nil
+		case json.Unmarshal(raw, &kept) == nil && kept.Token != "":
+			return kept.Token, true, nil
 		}
 	}
 	if replies(out.Resume, out.Context, c.now()) {
@@ -34,21 +46,17 @@ func (c *channel) replyToken(ctx context.Context, out *sdk.Outgoing) (token stri
 	return "", false, nil
 }
 
-// noteUnsureReply remembers the token and says whether that worked.
+// noteUnsureReply keeps the token and says whether that worked.
 func (c *channel) noteUnsureReply(ctx context.Context, out *sdk.Outgoing, token string) bool {
-	if c.account.Host == nil {
+	host := c.account.Host
+	if host == nil {
 		return false
 	}
-	_, err := c.account.Host.SetState(ctx, unsureKey(out), []byte(token))
+	c.sweep.run(ctx, host, c.now())
+	raw, err := json.Marshal(keptToken{Made: c.now().Unix(), Token: token})
+	if err != nil {
+		return false
+	}
+	_, err = host.SetState(ctx, unsureKey(out), raw)
 	return err == nil
-}
-
-// settleReply forgets the token of a reply whose fate is known, or as well known as it will ever be.
-func (c *channel) settleReply(ctx context.Context, out *sdk.Outgoing, unsure bool) {
-	if !unsure {
-		return
-	}
-	if err := c.account.Host.DeleteState(ctx, unsureKey(out)); err != nil {
-		c.log.Warn("a used reply token could not be forgotten", "error", err)
-	}
 }
