@@ -3,6 +3,7 @@ package line
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/guichet/guichet/plugins/sdk"
@@ -95,18 +96,16 @@ func invalidReplyToken(err error) bool {
 		strings.HasPrefix(refused.message, "Invalid reply token")
 }
 
-// refusesSender: the name we gave as the sender's contains a word that LINE reserves.
-func refusesSender(err error) bool {
+// complainsOf says whether LINE refused a request because of a property, such as "sender" or "quoteToken".
+func complainsOf(err error, property string) bool {
 	var refused *apiError
 	if !errors.As(err, &refused) || refused.status != http.StatusBadRequest {
 		return false
 	}
-	for _, d := range refused.details {
-		if strings.Contains(d.Property, "sender") {
-			return true
-		}
+	if strings.Contains(refused.message, property) {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(refused.details, func(d detail) bool { return strings.Contains(d.Property, property) })
 }
 
 // certainlyNotSent says whether a failed call has certainly not been carried out: it never left, or LINE refused it.

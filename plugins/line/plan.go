@@ -3,6 +3,7 @@ package line
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -29,7 +30,7 @@ type sender struct {
 // maxSenderName is the longest name of a sender. LINE says characters; UTF-16 units are the strictest reading.
 const maxSenderName = 20
 
-// reserved is the word that LINE keeps for itself in names. It may refuse others, which refusesSender catches.
+// reserved is the word that LINE keeps for itself in names. It may refuse others, which post then leaves out.
 var reserved = regexp.MustCompile(`(?i)\bline\b`)
 
 // plan lists the message objects of a message, the same at every attempt: first the text, then the attachments.
@@ -78,10 +79,18 @@ func senderName(name string) string {
 
 // withoutSender copies the objects without the name.
 func withoutSender(objects []object) []object {
-	plain := make([]object, len(objects))
-	for i, o := range objects {
-		o.Sender = nil
-		plain[i] = o
+	plain := slices.Clone(objects)
+	for i := range plain {
+		plain[i].Sender = nil
+	}
+	return plain
+}
+
+// withoutQuote copies the objects without the quotation.
+func withoutQuote(objects []object) []object {
+	plain := slices.Clone(objects)
+	for i := range plain {
+		plain[i].QuoteToken = ""
 	}
 	return plain
 }

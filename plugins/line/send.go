@@ -125,12 +125,19 @@ func (c *channel) push(ctx context.Context, out *sdk.Outgoing, to string, part [
 	return receipt, nil
 }
 
-// post makes the call, and makes it again without the sender's name where LINE does not take the name.
+// post makes the call. Where LINE does not take the sender's name (it may hold a reserved word) or the quotation (the
+// message may be gone), the call is made again without: the words matter more.
 func (c *channel) post(ctx context.Context, req request, part []object, body func([]object) any) (sdk.Receipt, error) {
 	req.body = body(part)
 	res, err := c.api.call(ctx, req)
-	if refusesSender(err) && part[0].Sender != nil {
-		req.body = body(withoutSender(part))
+	if part[0].Sender != nil && complainsOf(err, "sender") {
+		part = withoutSender(part)
+		req.body = body(part)
+		res, err = c.api.call(ctx, req)
+	}
+	if part[0].QuoteToken != "" && complainsOf(err, "quoteToken") {
+		part = withoutQuote(part)
+		req.body = body(part)
 		res, err = c.api.call(ctx, req)
 	}
 	var refused *apiError

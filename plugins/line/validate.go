@@ -77,6 +77,9 @@ func (v *validation) unreachable(check sdk.Check, err error) {
 		check.Fix = "LINE limits how often this may be asked; try again later."
 	case errors.As(err, &refused) && refused.status < 500:
 		check.State = sdk.Failed
+		if check.Fix == "" {
+			check.Fix = "Check in the LINE Developers console that this is a Messaging API channel and that its plan allows this call."
+		}
 	default:
 		check.State = sdk.Warning
 		check.Fix = "LINE could not be asked; check this server's way to the internet and try again."

@@ -55,7 +55,7 @@ func (s *setup) states(t *testing.T) map[string]string {
 		if check.Title == "" || check.Detail == "" {
 			t.Errorf("%s says nothing: %+v", check.Name, check)
 		}
-		if check.State == sdk.Failed && check.Fix == "" && check.Name != "bot-info" {
+		if check.State == sdk.Failed && check.Fix == "" {
 			t.Errorf("%s does not say what to do: %+v", check.Name, check)
 		}
 		for _, secret := range []string{s.settings.ChannelSecret, s.settings.ChannelAccessToken} {

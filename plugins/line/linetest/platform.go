@@ -40,7 +40,7 @@ type Options struct {
 	ResendEvery    time.Duration // between redeliveries; 100 ms when 0
 	AllowHTTP      bool          // take http addresses of media, as a test on loopback needs; LINE takes https only
 
-	OnSent func(Sent)       // called for each message object that was accepted, in order per recipient
+	OnSent func(Sent)       // called for each accepted message object, before its call is answered
 	Now    func() time.Time // time.Now when nil
 	Client *http.Client     // for webhooks; one of its own when nil
 }
