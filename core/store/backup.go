@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/kv/kvdump"
 )
@@ -53,10 +56,10 @@ func (s *Store) Backup(ctx context.Context, path string, o BackupOptions) (err e
 	defer os.Remove(f.Name())
 	defer f.Close()
 	if err := s.WriteBackup(ctx, f, o); err != nil {
-		return err
+		return noSpace(err)
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("backup: %w", err)
+		return noSpace(fmt.Errorf("backup: %w", err))
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("backup: %w", err)
@@ -68,6 +71,14 @@ func (s *Store) Backup(ctx context.Context, path string, o BackupOptions) (err e
 		return fmt.Errorf("backup: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// noSpace gives a full disk its code.
+func noSpace(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return core.Errorf(core.StorageFull, "the disk is full: no backup was written: %w", err)
+	}
+	return err
 }
 
 // WriteBackup writes a backup to w, while the store goes on working: the records as they were at one moment, and all

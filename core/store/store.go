@@ -7,6 +7,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -38,12 +39,20 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 
 // Update runs fn and makes what it wrote durable. fn is pure and may run again; see kv.DB.Update.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.Update(ctx, func(t kv.Tx) error { return run(t, fn) })
+	return full(s.db.Update(ctx, func(t kv.Tx) error { return run(t, fn) }))
 }
 
 // UpdateLow is Update in the lane of import, retention and reports.
 func (s *Store) UpdateLow(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.UpdateLow(ctx, func(t kv.Tx) error { return run(t, fn) })
+	return full(s.db.UpdateLow(ctx, func(t kv.Tx) error { return run(t, fn) }))
+}
+
+// full gives the engine's refusal on a full disk its code; errors.Is(err, kv.ErrFull) still holds.
+func full(err error) error {
+	if errors.Is(err, kv.ErrFull) {
+		return core.Errorf(core.StorageFull, "the disk is full: nothing was stored: %w", err)
+	}
+	return err
 }
 
 func run(t kv.Tx, fn func(*Tx) error) error {

@@ -30,12 +30,28 @@ func (tx *Tx) HasTimer(t *core.Timer) (bool, error) {
 	return err == nil, err
 }
 
-// DueTimers returns the deadlines up to now, earliest first, at most limit, starting at from: the earliest that may
-// still stand, so that a scan does not walk over removed ones.
-func (tx *Tx) DueTimers(from, now time.Time, limit int) ([]*core.Timer, error) {
-	return all[core.Timer](tx, kv.Range{
-		Start: newKey(familyTimer).time(from), End: newKey(familyTimer).time(now.Add(time.Millisecond)), Limit: limit,
-	})
+// DueTimers returns the deadlines up to now, earliest first, at most limit, without those that skip holds back. from is
+// the earliest that may still stand, so that a scan does not walk over removed ones.
+func (tx *Tx) DueTimers(from, now time.Time, limit int, skip func(*core.Timer) bool) ([]*core.Timer, error) {
+	var list []*core.Timer
+	for p, err := range tx.kv.Scan(kv.Range{
+		Start: newKey(familyTimer).time(from), End: newKey(familyTimer).time(now.Add(time.Millisecond)),
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		t, err := read[core.Timer](tx, p.Key, p.Value)
+		if err != nil {
+			return nil, err
+		}
+		if skip(t) {
+			continue
+		}
+		if list = append(list, t); len(list) == limit {
+			break
+		}
+	}
+	return list, nil
 }
 
 // NextTimer returns when the earliest deadline at or after from is due; the zero time when there is none.
