@@ -82,6 +82,7 @@ func (p *Platform) fail(w http.ResponseWriter, r *http.Request, fault *Fault) {
 		case <-r.Context().Done():
 		case <-p.closing:
 		}
+		panic(http.ErrAbortHandler)
 	case fault.Drop:
 		// The server closes the connection without an answer, and without a word in the log.
 		panic(http.ErrAbortHandler)
