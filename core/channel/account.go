@@ -101,6 +101,7 @@ func (s *accountSettings) same(other *accountSettings) bool {
 // open opens the account in a process. A failure is kept for people to see and is not the process's fault.
 func (a *account) open(ctx context.Context, l *live) {
 	settings := a.settings.Load()
+	l.hide(a.host.secrets(a.supervisor.name))
 	r, err := l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
 	if err != nil {
 		text := mask(status.Convert(err).Message(), settings.secrets)

@@ -187,6 +187,7 @@ func (s *accountSet) add(ctx context.Context, a *account) {
 	s.byID[a.id] = a
 	if s.running() {
 		a.open(ctx, s.in)
+		a.wakeSpool()
 	}
 }
 

@@ -132,7 +132,7 @@ func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body [
 		_, _ = fmt.Fprintf(w, "%s %d", wd, len(stdin))
 	case "child":
 		child := exec.Command("sleep", "600")
-		child.Stdout, child.Stderr = os.NewFile(1, "stdout"), os.NewFile(2, "stderr")
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
 		if err := child.Start(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -140,8 +140,8 @@ func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body [
 		_, _ = fmt.Fprint(w, child.Process.Pid)
 	case "output":
 		fmt.Println("on stdout")
-		fmt.Fprintln(os.NewFile(2, "stderr"), `{"@message": 1, "@level": [], "@timestamp": {}}`)
-		fmt.Fprintln(os.NewFile(2, "stderr"), strings.Repeat("x", 200<<10))
+		fmt.Fprintln(os.Stderr, `{"@message": 1, "@level": [], "@timestamp": {}}`)
+		fmt.Fprintln(os.Stderr, strings.Repeat("x", 200<<10))
 		f.account.Log.Warn("the token is "+f.settings.Secret, "url", "https://example.com/?t="+f.settings.Secret)
 	case "host":
 		f.useHost(w, r)

@@ -417,3 +417,7 @@ func BenchmarkHandleHTTP(b *testing.B) {
 		})
 	}
 }
+
+func contextOf(t testing.TB, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	hclog "github.com/hashicorp/go-hclog"
@@ -60,9 +61,10 @@ func (pl *processLauncher) launch(ctx context.Context) (process, error) {
 		return nil, fmt.Errorf("there is no plugin %q", pl.plugin)
 	}
 	p := &subprocess{
-		out:  newOutput(pl.host.log.With("plugin", pl.plugin), pl.host.secrets(pl.plugin)),
+		out:  newOutput(pl.host.log.With("plugin", pl.plugin)),
 		gone: make(chan struct{}),
 	}
+	p.hide(pl.host.secrets(pl.plugin))
 	if err := p.start(ctx, pl.host, pl.plugin, source); err != nil {
 		p.end(false)
 		return nil, &launchError{err: err, output: p.out.tail()}
@@ -74,8 +76,10 @@ func (pl *processLauncher) launch(ctx context.Context) (process, error) {
 type subprocess struct {
 	client  *plugin.Client
 	runner  *processRunner
+	early   atomic.Pointer[processRunner] // the same, for who looks while it starts
 	stubs   *clients
 	out     *output
+	calls   atomic.Int64
 	cancel  context.CancelFunc // of the watch
 	gone    chan struct{}
 	goneOne sync.Once
@@ -114,8 +118,11 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			cmd.Dir = work
 			cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
 			var err error
-			p.runner, err = newProcessRunner(cmd)
-			return p.runner, err
+			if p.runner, err = newProcessRunner(cmd); err != nil {
+				return nil, err
+			}
+			p.early.Store(p.runner)
+			return p.runner, ctx.Err() // a stop before this line has found nothing to kill
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:            true,
@@ -132,15 +139,17 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			grpc.WithDefaultCallOptions(
 				grpc.MaxCallRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxCallSendMsgSize(channelv1.MaxMessageBytes)),
 			grpc.WithIdleTimeout(0),
+			grpc.WithUnaryInterceptor(p.count),
 		},
 	})
-	// Start holds the client's lock for up to startLimit; a stop that comes meanwhile ends the process instead.
+	// Start holds the client's lock for up to startLimit, so that Kill would wait: a stop that comes meanwhile kills the
+	// process itself, which ends the start.
 	started := make(chan struct{})
 	defer close(started)
 	go func() {
 		select {
 		case <-ctx.Done():
-			p.client.Kill()
+			p.early.Load().killGroup()
 		case <-started:
 		}
 	}()
@@ -212,6 +221,7 @@ func (p *subprocess) pid() int                { return p.runner.pid() }
 func (p *subprocess) clients() *clients       { return p.stubs }
 func (p *subprocess) exited() <-chan struct{} { return p.gone }
 func (p *subprocess) output() string          { return p.out.tail() }
+func (p *subprocess) hide(secrets []string)   { p.out.hide(secrets) }
 
 func (p *subprocess) health(ctx context.Context) error {
 	r, err := p.stubs.channel.Health(ctx, &channelv1.HealthRequest{})
@@ -224,9 +234,21 @@ func (p *subprocess) health(ctx context.Context) error {
 	return nil
 }
 
+// drain lets the plugin finish, and waits for the answers that it gave last: they may still be on their way when it says
+// that it is done.
 func (p *subprocess) drain(ctx context.Context) error {
 	_, err := p.stubs.channel.Drain(ctx, &channelv1.DrainRequest{})
+	for err == nil && p.calls.Load() > 0 && ctx.Err() == nil {
+		pause(ctx, time.Millisecond)
+	}
 	return err
+}
+
+// count keeps the number of calls that are under way.
+func (p *subprocess) count(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	p.calls.Add(1)
+	defer p.calls.Add(-1)
+	return invoke(ctx, method, request, reply, conn, options...)
 }
 
 // end ends the process. go-plugin's own Kill asks a process to end without a deadline, so one that hangs would hang the

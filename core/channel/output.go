@@ -31,13 +31,16 @@ const (
 // Secrets are masked.
 type output struct {
 	log      *slog.Logger
-	replacer *strings.Replacer
 	mu       sync.Mutex
+	replacer *strings.Replacer
 	partial  [2][]byte
 	kept     []byte
 }
 
-func newOutput(log *slog.Logger, secrets []string) *output {
+func newOutput(log *slog.Logger) *output { return &output{log: log, replacer: strings.NewReplacer()} }
+
+// hide names the secrets that are masked from now on.
+func (o *output) hide(secrets []string) {
 	var forms []string
 	for _, secret := range secrets {
 		if len(secret) >= 6 {
@@ -49,7 +52,9 @@ func newOutput(log *slog.Logger, secrets []string) *output {
 	for _, form := range slices.Compact(forms) {
 		pairs = append(pairs, form, "•••")
 	}
-	return &output{log: log, replacer: strings.NewReplacer(pairs...)}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.replacer = strings.NewReplacer(pairs...)
 }
 
 // writer returns the writer of one stream.

@@ -24,10 +24,11 @@ type processRunner struct {
 	lifeline *os.File      // the write end; nothing is ever written
 	ended    chan struct{} // closed when the process has been waited for
 
-	mu      sync.Mutex
-	started int  // pid
-	reaped  bool // the pid may belong to another process
-	result  string
+	mu       sync.Mutex
+	started  int  // pid
+	reaped   bool // the pid may belong to another process
+	unwanted bool // not to be started
+	result   string
 }
 
 var _ runner.Runner = (*processRunner)(nil)
@@ -58,12 +59,16 @@ func (r *processRunner) Start(context.Context) error {
 		r.cmd.ExtraFiles = []*os.File{child}
 		r.cmd.Env = append(r.cmd.Env, channelv1.LifelineVariable+"=3")
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unwanted {
+		_ = parent.Close()
+		return errors.New("not wanted any more")
+	}
 	if err := r.cmd.Start(); err != nil {
 		_ = parent.Close()
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.lifeline, r.started = parent, r.cmd.Process.Pid
 	return nil
 }
@@ -94,10 +99,15 @@ func (r *processRunner) Kill(context.Context) error {
 	return nil
 }
 
-// killGroup kills the process and all that it started, unless its end has been seen.
+// killGroup kills the process and all that it started, unless its end has been seen. One that has not been started yet
+// will not be.
 func (r *processRunner) killGroup() {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.unwanted = true
 	if r.started == 0 || r.reaped {
 		return
 	}

@@ -43,8 +43,9 @@ type process interface {
 	// end ends the process and everything it started, if still there, and returns how it ended. With gently, it is
 	// first asked.
 	end(gently bool) (reason string)
-	// output is what it last wrote.
+	// output is what it last wrote, without the secrets that hide named.
 	output() string
+	hide(secrets []string)
 }
 
 // launchError is a failed start with what the process wrote.

@@ -32,6 +32,7 @@ func Serve[S any](p Plugin[S]) {
 		os.Exit(2)
 	}
 	if os.Getenv(channelv1.MagicCookieKey) == channelv1.MagicCookieValue {
+		served.stderr = stderr
 		slog.SetDefault(served.log)
 		log.SetFlags(0) // slog adds the time
 		ignoreSignals()
@@ -135,6 +136,7 @@ type servedPlugin struct {
 	validate func(ctx context.Context, account Account, settings []byte) ([]Check, error)
 	log      *slog.Logger
 	scrubber *scrubber
+	stderr   *os.File // where output goes in a process of its own; nil in one that is shared
 }
 
 var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
@@ -143,7 +145,7 @@ var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
 func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Server) error {
 	s := &server{
 		manifest: p.manifest, services: p.services, open: p.open, validate: p.validate,
-		host: &hostLink{broker: broker}, log: p.log, scrubber: p.scrubber, calls: newGate(),
+		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, scrubber: p.scrubber, calls: newGate(),
 		accounts: map[string]*openAccount{},
 	}
 	for _, setting := range p.manifest.GetSettings() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -38,6 +39,8 @@ type server struct {
 	log      *slog.Logger
 	scrubber *scrubber
 	calls    *gate
+	stderr   *os.File // see Describe; nil in tests
+	restore  sync.Once
 
 	opening  sync.Mutex // one Open or Close at a time
 	mu       sync.RWMutex
@@ -86,8 +89,13 @@ func (s *server) account(id string) (*openAccount, error) {
 	}
 }
 
-// Describe implements the protocol.
+// Describe implements the protocol. It comes first, so here os.Stdout and os.Stderr get back the real standard error
+// (standard output belongs to the handshake): go-plugin has put pipes in their place, whose content travels by gRPC and is
+// lost when the process crashes, just when the last words matter most.
 func (s *server) Describe(context.Context, *channelv1.DescribeRequest) (*channelv1.Manifest, error) {
+	if s.stderr != nil {
+		s.restore.Do(func() { os.Stdout, os.Stderr = s.stderr, s.stderr })
+	}
 	return s.manifest, nil
 }
 
