@@ -57,7 +57,7 @@ func (s *Signer) Sign(g Grant) string {
 // core.Gone for one that has expired.
 func (s *Signer) Verify(token string) (Grant, error) {
 	body, mac, ok := strings.Cut(token, ".")
-	given, err := base64.RawURLEncoding.DecodeString(mac)
+	given, err := base64.RawURLEncoding.Strict().DecodeString(mac)
 	if !ok || err != nil || !hmac.Equal(given, s.mac(body)) {
 		return Grant{}, core.Errorf(core.NotFound, "there is no such file")
 	}

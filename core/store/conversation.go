@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -272,4 +273,32 @@ func (tx *Tx) AccountRaw(account string, limit int) ([]*core.RawEvent, error) {
 // RawEvents returns the events of a conversation as the provider sent them, oldest first.
 func (tx *Tx) RawEvents(conversation core.ID) ([]*core.RawEvent, error) {
 	return all[core.RawEvent](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partRaw)))
+}
+
+// rawWindow is how long before its message an event may have come in, and rawLimit how many events are looked at.
+const (
+	rawWindow = 10 * time.Minute
+	rawLimit  = 1000
+)
+
+// ForgetRaw removes what providers sent about a message that its author took back: the events, from shortly before the
+// message was stored on, that name it. One that lies in a blob is not searched; it goes when it came with the message.
+func (tx *Tx) ForgetRaw(conversation core.ID, external string, created time.Time) error {
+	prefix := newKey(familyConversation).id(conversation).byte(partRaw)
+	r := kv.Prefix(prefix)
+	r.Start, r.Limit = append(newKey(prefix...), newKey().time(created.Add(-rawWindow))...), rawLimit
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return err
+		}
+		raw, err := read[core.RawEvent](tx, p.Key, p.Value)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(raw.Body, external) || raw.Blob != "" && !raw.ReceivedAt.After(created) {
+			tx.drop(p.Key)
+			tx.reindex(rawIndex(conversation, raw), nil)
+		}
+	}
+	return nil
 }
