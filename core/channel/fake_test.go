@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk"
 )
 
@@ -290,4 +291,12 @@ func sign(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	_, _ = mac.Write(body)
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func fakeManifest(t *testing.T) *channelv1.Manifest {
+	m, err := sdk.ManifestOf(fakePlugin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -126,7 +126,13 @@ func (a *account) deliver(ctx context.Context, request *channelv1.HTTPRequest) (
 		wait, cancel = context.WithTimeout(ctx, a.host.policy.callLimit/2)
 		defer cancel()
 	}
-	if err = a.spooled.drained(wait); err == nil {
+	if a.spooled.waiting.Load() {
+		// Nothing is drained while the plugin is down; await knows whether waiting is worthwhile.
+		if _, err = a.supervisor.await(wait, 0); err == nil {
+			err = a.spooled.drained(wait)
+		}
+	}
+	if err == nil {
 		answer, err = a.ask(ctx, wait, request)
 	}
 	if err == nil {
