@@ -1,0 +1,238 @@
+// Package api is everything that Guichet says over HTTP: the REST API, the live socket, providers' callbacks, signed
+// media, health, metrics, and the static workspace and widget. It must not decide anything about conversations (that is
+// core/desk's) nor know how any channel works (that is core/channel's).
+//
+// Start reading at [Server.ServeHTTP], then routes.go for the table of all routes. Handlers parse, call, respond, and
+// return errors; serve.go alone writes those, as RFC 9457 problems. request/ and response/ hold what they share.
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/api/request"
+	"github.com/guichet/guichet/core/auth"
+	"github.com/guichet/guichet/core/blob"
+	"github.com/guichet/guichet/core/channel"
+	"github.com/guichet/guichet/core/desk"
+	"github.com/guichet/guichet/core/live"
+	"github.com/guichet/guichet/core/store"
+)
+
+// Desk is what people do, as [desk.Desk] offers it.
+type Desk interface {
+	Setup() *core.Setup
+	MaySee(a desk.Actor, c *core.Conversation) bool
+	Accept(ctx context.Context, a desk.Actor, offer core.ID) (*core.Conversation, error)
+	Decline(ctx context.Context, a desk.Actor, offer core.ID) error
+	Pick(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
+	Reply(ctx context.Context, a desk.Actor, id core.ID, draft desk.Draft) (m *core.Message, created bool, err error)
+	Retry(ctx context.Context, a desk.Actor, id core.ID, seq uint64) (*core.Message, error)
+	MarkRead(ctx context.Context, a desk.Actor, id core.ID) error
+	End(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
+	Leave(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
+	Reopen(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
+	Close(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
+	Transfer(ctx context.Context, a desk.Actor, id core.ID, to desk.Target) (*core.Conversation, error)
+	Presence(ctx context.Context, agent string) (*core.AgentStatus, error)
+	SetPresence(ctx context.Context, a desk.Actor, p core.Presence) (*core.AgentStatus, error)
+	Touch(ctx context.Context, agent string)
+}
+
+var _ Desk = (*desk.Desk)(nil)
+
+// Channels is the plugin host, as [channel.Host] offers it.
+type Channels interface {
+	HandleHTTP(ctx context.Context, account string, r channel.Request) (channel.Response, error)
+	Status() []channel.PluginStatus
+	Validate(ctx context.Context, account string) []core.Check
+}
+
+var _ Channels = (*channel.Host)(nil)
+
+// Blobs keeps the content of attachments, as [blob.Store] does.
+type Blobs interface {
+	Put(ctx context.Context, r io.Reader, limit int64) (hash string, size int64, mimeType string, err error)
+	Open(hash string) (io.ReadSeekCloser, error)
+}
+
+var _ Blobs = (*blob.Store)(nil)
+
+// Grants says what a signed media token allows, as [blob.Signer] does.
+type Grants interface {
+	Verify(token string) (blob.Grant, error)
+}
+
+var _ Grants = (*blob.Signer)(nil)
+
+// Callback is an address that a provider calls.
+type Callback struct {
+	Path  string `json:"path"` // below /channels/{account}/
+	URL   string `json:"url"`
+	Title string `json:"title"`
+	Help  string `json:"help"` // where to paste it at the provider
+}
+
+// Configuration is how the configuration stands.
+type Configuration struct {
+	Revision int
+	Banner   string // a sentence that everybody should see; "" when all is well
+	Problems []ConfigurationProblem
+}
+
+// ConfigurationProblem is one thing wrong with the configuration file.
+type ConfigurationProblem struct {
+	Path    string `json:"path"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Problem string `json:"problem"`
+	Remedy  string `json:"remedy"`
+}
+
+// Options is what a Server needs. Fields marked optional may be nil or zero.
+type Options struct {
+	Store    *store.Store
+	Desk     Desk
+	Auth     *auth.Auth
+	Hub      *live.Hub
+	Channels Channels
+	Blobs    Blobs
+	Grants   Grants
+	// Callbacks lists the callback paths of a plugin; URL is filled in here. Optional.
+	Callbacks func(plugin string) []Callback
+	// Configuration tells how the configuration stands. Optional.
+	Configuration func() Configuration
+	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
+	Bots http.Handler
+	// Workspace holds what /app/ serves, Widget what /widget.js and /widget/ serve. Optional: without them a page
+	// explains how to use the API.
+	Workspace, Widget fs.FS
+	// Pages are further handlers by path pattern of net/http, such as "/demo". Optional.
+	Pages map[string]http.Handler
+	// Ready returns nil once the store is open and the plugins have started. Optional.
+	Ready func(ctx context.Context) error
+	// Metrics is where this package registers and what /metrics shows. Optional.
+	Metrics *prometheus.Registry
+	// MetricsToken lets others than this machine read /metrics; "" lets nobody. Optional.
+	MetricsToken string
+	// PublicURL is where the server is reached from outside, without a slash at the end.
+	PublicURL      string
+	TrustedProxies request.Proxies
+	// MaxUpload bounds an upload, in bytes; 0 means 100 MiB.
+	MaxUpload int64
+	Log       hclog.Logger
+}
+
+const defaultMaxUpload = 100 << 20
+
+// Server answers HTTP.
+type Server struct {
+	Options
+	routes   []route
+	router   http.Handler
+	pages    *http.ServeMux
+	origin   *http.CrossOriginProtection
+	secure   bool   // the public address is https
+	host     string // of the public address
+	meter    *meter
+	static   staticFiles
+	http     http.Server
+	serving  context.Context
+	stopping context.CancelFunc
+}
+
+// New returns a Server that does not listen yet.
+func New(o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = defaultMaxUpload
+	}
+	public, err := url.Parse(o.PublicURL)
+	if err != nil {
+		return nil, core.FieldErrorf("server.public_url", "%q is not an address", o.PublicURL)
+	}
+	s := &Server{Options: o, origin: http.NewCrossOriginProtection(), secure: public.Scheme == "https", host: public.Host}
+	if public.Host != "" {
+		if err := s.origin.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+			return nil, core.FieldErrorf("server.public_url", "%q is not an address: %w", o.PublicURL, err)
+		}
+	}
+	s.meter = newMeter(o.Metrics)
+	if err := s.static.load(o.Workspace, o.Widget); err != nil {
+		return nil, err
+	}
+	s.routes = s.table()
+	s.router = newRouter(s)
+	if len(o.Pages) > 0 {
+		s.pages = http.NewServeMux()
+		for pattern, h := range o.Pages {
+			s.pages.Handle(pattern, h)
+		}
+	}
+	s.serving, s.stopping = context.WithCancel(context.Background())
+	s.http = http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: o.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+	return s, nil
+}
+
+// Handler returns the handler, for a listener of somebody else's.
+func (s *Server) Handler() http.Handler { return s }
+
+// Serve answers on l until Close; l is bound before, so that a busy port is an error in time and the port is known. It
+// returns nil after Close.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close stops listening, lets live sockets go, and waits for the requests in progress until ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	s.stopping()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		_ = s.http.Close() // what is left is cut off; the first error tells
+	}
+	return err
+}
+
+// ServeHTTP sends callbacks their short way, on the undecoded path, and everything else through the routes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	switch {
+	case strings.HasPrefix(path, channelsPrefix):
+		s.serveChannel(w, r, path[len(channelsPrefix):])
+	case strings.HasPrefix(path, "/bots/") && s.Bots != nil:
+		s.Bots.ServeHTTP(w, r)
+	case s.pages != nil && s.page(w, r):
+	default:
+		s.router.ServeHTTP(w, r)
+	}
+}
+
+// page serves one of the further pages, if there is one at this address.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) bool {
+	h, pattern := s.pages.Handler(r)
+	if pattern == "" {
+		return false
+	}
+	h.ServeHTTP(w, r)
+	return true
+}

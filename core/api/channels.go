@@ -1,0 +1,126 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/api/response"
+	"github.com/guichet/guichet/core/channel"
+)
+
+const channelsPrefix = "/channels/"
+
+// maxCallbackBody leaves room, in the message of 16 MiB that carries a request to its plugin, for everything beside the
+// body.
+const maxCallbackBody = 16<<20 - 128<<10
+
+// serveChannel hands a provider's request to the account's plugin: any method, the path as it was escaped, the body as
+// it came. It is the busiest address of all, so there is nothing here that a provider does not need: no sign-in, no
+// origin check, no request id, and a line in the log only when something fails.
+//
+// rest is the escaped path after the prefix.
+func (s *Server) serveChannel(w http.ResponseWriter, r *http.Request, rest string) {
+	start := time.Now()
+	account, path, _ := strings.Cut(rest, "/")
+	status := s.callback(w, r, account, path, start)
+	s.meter.observeCallback(status, time.Since(start))
+}
+
+func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path string, now time.Time) int {
+	name, err := url.PathUnescape(account)
+	if err != nil || name == "" {
+		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", account))
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		s.Log.Warn("a callback could not be read", "account", name, "error", err)
+		return refuse(w, err)
+	}
+	address, _ := s.TrustedProxies.Client(r)
+	answer, err := s.Channels.HandleHTTP(r.Context(), name, channel.Request{
+		Method: r.Method, URL: s.PublicURL + r.URL.RequestURI(), Path: path, RawQuery: r.URL.RawQuery,
+		Headers: headerLines(r), Body: body, RemoteAddress: address, ReceivedAt: now,
+	})
+	switch {
+	case core.CodeOf(err) == core.NotFound:
+		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", name))
+	case err != nil:
+		s.Log.Warn("a callback failed; the provider will send it again", "account", name, "path", path, "error", err)
+		if answer.Status == 0 {
+			return refuse(w, core.Errorf(core.Unavailable, "this could not be handled just now; send it again: %w", err))
+		}
+	}
+	return writeAnswer(w, answer)
+}
+
+func refuse(w http.ResponseWriter, err error) int {
+	problem := response.ProblemOf(err)
+	problem.Write(w, "", err)
+	return problem.Status
+}
+
+// readBody reads a body of known length into exactly as much memory.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := core.Errorf(core.TooLarge, "the request is larger than the %d bytes allowed", maxCallbackBody)
+	switch {
+	case r.ContentLength > maxCallbackBody:
+		return nil, tooLarge
+	case r.ContentLength == 0:
+		return nil, nil
+	case r.ContentLength > 0:
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, core.Errorf(core.Unavailable, "the body is shorter than announced; send it again: %w", err)
+		}
+		return body, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallbackBody))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case err != nil:
+		return nil, core.Errorf(core.Unavailable, "the body could not be read; send it again: %w", err)
+	}
+	return body, nil
+}
+
+func headerLines(r *http.Request) []channel.Header {
+	lines := make([]channel.Header, 0, len(r.Header)+2)
+	lines = append(lines, channel.Header{Name: "Host", Value: r.Host}) // net/http takes it out of the others
+	for name, values := range r.Header {
+		for _, v := range values {
+			lines = append(lines, channel.Header{Name: name, Value: v})
+		}
+	}
+	return lines
+}
+
+// withheld are headers that a plugin cannot set: they are the connection's, or would act on our own pages, which share
+// this origin.
+var withheld = map[string]bool{
+	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true, "Set-Cookie": true, "Content-Security-Policy": true, "Clear-Site-Data": true,
+	"Strict-Transport-Security": true, "Service-Worker-Allowed": true,
+}
+
+func writeAnswer(w http.ResponseWriter, a channel.Response) int {
+	h := w.Header()
+	for _, line := range a.Headers {
+		if name := http.CanonicalHeaderKey(line.Name); !withheld[name] {
+			h.Add(name, line.Value)
+		}
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	w.WriteHeader(a.Status)
+	if len(a.Body) > 0 {
+		_, _ = w.Write(a.Body) // a provider that has gone sends again
+	}
+	return a.Status
+}
