@@ -10,15 +10,16 @@ import (
 
 // Fault is a failure to play. Without Hang, Drop and Status the call is only delayed.
 type Fault struct {
-	Path   string        // prefix of the paths it applies to; "" for reply and push
-	Times  int           // how many calls; once when 0, for ever when negative
-	Delay  time.Duration // before anything else
-	Accept bool          // carry the call out first, and fail only the answer
-	Hang   bool          // never answer
-	Drop   bool          // close the connection without an answer
-	Status int           // answer with this
-	Body   string        // and this
-	Header http.Header   // and these
+	Path   string          // prefix of the paths it applies to; "" for reply and push
+	Times  int             // how many calls; once when 0, for ever when negative
+	Delay  time.Duration   // before anything else
+	Until  <-chan struct{} // nothing more happens before it is closed
+	Accept bool            // carry the call out first, and fail only the answer
+	Hang   bool            // never answer
+	Drop   bool            // close the connection without an answer
+	Status int             // answer with this
+	Body   string          // and this
+	Header http.Header     // and these
 }
 
 // Inject plays a fault on the next calls that it applies to. Faults wait for one another in the order of injection.
@@ -37,6 +38,9 @@ func (p *Platform) Heal() {
 	defer p.mu.Unlock()
 	p.faults = nil
 }
+
+// Held is how many calls a fault's Until holds up.
+func (p *Platform) Held() int { return int(p.held.Load()) }
 
 // nextFault takes the fault that applies to a call, if any.
 func (p *Platform) nextFault(path string) *Fault {
@@ -63,6 +67,14 @@ func (p *Platform) nextFault(path string) *Fault {
 func (p *Platform) fail(w http.ResponseWriter, r *http.Request, fault *Fault) {
 	if fault.Delay > 0 {
 		p.sleep(r.Context(), fault.Delay)
+	}
+	if fault.Until != nil {
+		p.held.Add(1)
+		select {
+		case <-fault.Until:
+		case <-p.closing:
+		}
+		p.held.Add(-1)
 	}
 	if !fault.Hang && !fault.Drop && fault.Status == 0 {
 		p.mux.ServeHTTP(w, r)

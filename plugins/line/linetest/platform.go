@@ -60,6 +60,7 @@ type Platform struct {
 	closed   sync.Once
 
 	requests atomic.Uint64
+	held     atomic.Int64  // calls that a fault holds up
 	nextID   atomic.Uint64 // of messages
 	nextUser atomic.Uint64
 
