@@ -17,9 +17,8 @@ func TestOverTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, server := plugin.TestPluginGRPCConn(t, false, map[string]plugin.Plugin{"channel": served.(plugin.Plugin)})
-	defer server.Stop()
-	defer conn.Close()
+	conn, _ := plugin.TestPluginGRPCConn(t, false, map[string]plugin.Plugin{"channel": served.(plugin.Plugin)})
+	defer conn.Close() // which asks the server to stop as well
 	channel, webhook := channelv1.NewChannelClient(conn.Conn), channelv1.NewWebhookClient(conn.Conn)
 
 	p := platform(t, linetest.Options{})
