@@ -62,6 +62,8 @@ type Conversation struct {
 	UpdatedAt    time.Time `json:"updated_at"`
 	LastActivity time.Time `json:"last_activity"` // what auto-close counts from
 	ClosedAt     time.Time `json:"closed_at,omitzero"`
+	// CloseDue is when its auto-close timer looks at it next; zero while none is set.
+	CloseDue time.Time `json:"close_due,omitzero"`
 }
 
 // Offer is a conversation proposed to an agent; capacity is reserved while it rings.

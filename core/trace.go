@@ -38,7 +38,7 @@ type Timer struct {
 	Due     time.Time `json:"due"`
 	Kind    TimerKind `json:"kind"`
 	Ref     string    `json:"ref"`     // a conversation's id, an agent's id
-	Version uint64    `json:"version"` // of the conversation; or 0 where the kind checks otherwise
+	Version uint64    `json:"version"` // of a wrap-up: the session that ended; 0 where the kind checks otherwise
 	Offer   ID        `json:"offer,omitempty"`
 }
 

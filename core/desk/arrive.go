@@ -3,6 +3,7 @@ package desk
 import (
 	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/guichet/guichet/core"
@@ -13,11 +14,23 @@ import (
 func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	in, content := a.in, a.in.Message
 	if content.ExternalID != "" {
-		known, _, err := tx.ByExternalID(in.Account, content.ExternalID)
+		_, known, err := d.target(tx, in.Account, content.ExternalID)
 		if err != nil {
 			return nil, err
 		}
-		if known != "" { // an edit or a deletion overtook it, or an echo is of a message of ours
+		if known != nil && !known.DeletedAt.IsZero() {
+			return nil, nil // its deletion overtook it
+		}
+		if known != nil { // an edit overtook it, or an echo is of a message of ours
+			return nil, d.keepRaw(tx, a)
+		}
+	}
+	if in.Kind == core.InEcho {
+		ours, err := d.inFlight(tx, a)
+		if err != nil {
+			return nil, err
+		}
+		if ours {
 			return nil, d.keepRaw(tx, a)
 		}
 	}
@@ -26,7 +39,7 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 		return nil, err
 	}
 	m := &core.Message{
-		ID: string(a.message), Kind: content.Kind, From: sender, Visibility: core.Public, Text: content.Text,
+		ID: string(a.message), Kind: content.Kind, From: sender, Visibility: core.Public,
 		Attachments: content.Attachments, Location: content.Location, Sticker: content.Sticker, QuoteToken: content.QuoteToken,
 		State: core.Received, OccurredAt: in.OccurredAt, CreatedAt: tx.Now(),
 	}
@@ -36,10 +49,7 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	if content.ExternalID != "" {
 		m.ExternalIDs = []string{content.ExternalID}
 	}
-	if a.overflow != nil {
-		m.Text = cut(m.Text, maxInlineText)
-		m.Attachments = append(m.Attachments, *a.overflow)
-	}
+	a.setText(m, content.Text)
 	if content.QuotedID != "" {
 		conversation, seq, err := tx.ByExternalID(in.Account, content.QuotedID)
 		if err != nil {
@@ -65,7 +75,7 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	if a.raw != nil {
 		tx.AddRaw(c.ID, a.raw)
 	}
-	tx.PutConversation(c, c.Version == 0 || (in.Kind != core.InEcho && wakes(c)))
+	tx.PutConversation(c, in.Kind != core.InEcho && d.wakes(tx, c))
 	for i := range m.Attachments {
 		if at := &m.Attachments[i]; at.State == core.Fetching {
 			tx.PutFetchJob(&core.FetchJob{
@@ -77,21 +87,54 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	return profile, nil
 }
 
+// inFlight reports whether an echo is of the message that is being sent, whose external id is not known yet.
+func (d *Desk) inFlight(tx *store.Tx, a *arrival) (bool, error) {
+	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)
+	if err != nil || c == nil {
+		return false, err
+	}
+	e, err := tx.NextUnsettled(c.ID)
+	if err != nil || e == nil || e.State != core.OutboxSending {
+		return false, err
+	}
+	m, err := tx.Message(c, e.Seq)
+	return err == nil && m.Text == a.in.Message.Text, err
+}
+
 // append writes a message and lets the conversation show it.
 func (d *Desk) append(tx *store.Tx, c *core.Conversation, m *core.Message) {
 	tx.AppendMessage(c, m)
 	c.LastActivity = tx.Now()
-	preview := &core.Preview{Seq: m.Seq, From: m.From.Kind, Text: cut(m.Text, 200), At: m.CreatedAt}
+	d.armAutoClose(tx, c)
+	if m.Kind == "activity" {
+		return
+	}
+	preview := &core.Preview{Seq: m.Seq, From: m.From.Kind, Text: shortened(m.Text), At: m.CreatedAt}
 	if m.Kind != "text" {
 		preview.Kind = m.Kind
 	}
-	if m.Kind != "activity" {
-		c.LastMessage = preview
-	}
+	c.LastMessage = preview
 	if m.From.Kind == core.FromCustomer {
 		c.LastCustomerMessage = preview
 		c.Unread++
 	}
+}
+
+// previewLength is how many characters of a message a list shows.
+const previewLength = 200
+
+// shortened returns the beginning of a text, as lists show it.
+func shortened(text string) string {
+	if len(text) <= previewLength {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n++; n == previewLength {
+			return cut(text, i)
+		}
+	}
+	return text
 }
 
 // noteCustomer keeps on the conversation what answering needs to know of the customer's newest words.
@@ -112,14 +155,13 @@ func (d *Desk) noteCustomer(tx *store.Tx, c *core.Conversation, a *arrival) {
 	}
 }
 
-// wakes moves a conversation that waited for the customer back to the router, and reports whether it did.
-func wakes(c *core.Conversation) bool {
+// wakes gives a conversation in which a customer has just spoken to the router, if it is new or has waited for them.
+func (d *Desk) wakes(tx *store.Tx, c *core.Conversation) bool {
 	if c.State != core.Waiting {
-		return false
+		return c.Version == 0
 	}
-	c.State = core.Open
-	c.QueuedSince = c.LastActivity
-	c.Declines = nil
+	c.QueuedSince, c.Declines = tx.Now(), nil
+	d.enter(tx, c, core.Open)
 	return true
 }
 
@@ -135,7 +177,7 @@ func (d *Desk) conversationFor(tx *store.Tx, a *arrival) (*core.Conversation, co
 		return nil, core.Author{}, nil, err
 	}
 	if c == nil {
-		if a.channel.Retired {
+		if a.retired {
 			return nil, core.Author{}, nil, errRetired
 		}
 		if c, err = d.begin(tx, a, identity, contact); err != nil {
@@ -177,8 +219,8 @@ func (d *Desk) begin(tx *store.Tx, a *arrival, identity *core.Identity, contact 
 	if c.Language == "" {
 		c.Language = a.channel.Language
 	}
-	if due := a.workstream.AutoClose.Open; due > 0 {
-		tx.PutTimer(&core.Timer{Due: now.Add(due), Kind: core.TimerAutoClose, Ref: string(c.ID)})
+	if a.in.Kind == core.InEcho { // somebody of ours wrote first, elsewhere: nobody waits for us
+		c.State, c.Queue, c.QueuedSince = core.Waiting, a.workstream.FallbackQueue, time.Time{}
 	}
 	return c, nil
 }
@@ -220,7 +262,7 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 			first = i
 		}
 	}
-	if first.Name == "" && (first.ProfileAt.IsZero() || tx.Now().Sub(first.ProfileAt) > profileEvery) {
+	if wantsProfile(first, tx.Now()) {
 		profile = first
 	}
 	return first, contact, profile, nil
@@ -253,7 +295,21 @@ func (d *Desk) attach(tx *store.Tx, k core.IdentityKey, contact core.ID, sender 
 		i.Verified = i.Verified || verified
 		tx.PutIdentity(i)
 	}
+	if renamed {
+		return i, nameContact(tx, i)
+	}
 	return i, nil
+}
+
+// nameContact gives a contact that has no name yet the one of an identity.
+func nameContact(tx *store.Tx, i *core.Identity) error {
+	contact, err := tx.ResolveContact(i.Contact)
+	if err != nil || contact.Name != "" {
+		return err
+	}
+	contact.Name = i.Name
+	tx.PutContact(contact)
+	return nil
 }
 
 // cut shortens a text to at most limit bytes without cutting a character.

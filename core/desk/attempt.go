@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -11,29 +12,32 @@ import (
 // keptAttempts is how many attempts an entry remembers.
 const keptAttempts = 10
 
-// beginAttempt writes, durably, that the first unsettled message of a conversation is being sent, and returns what to
-// send. It returns nothing when nothing is due, with the time until something is.
-func (d *Desk) beginAttempt(ctx context.Context, conversation core.ID) (out *core.Outgoing, wait time.Duration, err error) {
-	// Most looks find nothing to do; a read settles those without a write.
+// nextAttempt tells, by a read alone, for which account the first unsettled message of a conversation goes out and how
+// long until then; no account when all is settled.
+func (d *Desk) nextAttempt(ctx context.Context, conversation core.ID) (account string, wait time.Duration, err error) {
 	err = d.store.View(ctx, func(tx *store.Tx) error {
-		wait = 0
+		account, wait = "", 0
 		e, err := tx.NextUnsettled(conversation)
 		if err != nil || e == nil {
-			wait = -1
 			return err
 		}
+		account = e.Account
 		if e.State == core.OutboxQueued {
-			wait = e.NextAt.Sub(tx.Now())
+			wait = max(e.NextAt.Sub(tx.Now()), 0)
 		}
 		return nil
 	})
-	if err != nil || wait != 0 && (wait < 0 && wait == -1) || wait > 0 {
-		return nil, max(wait, 0), err
-	}
+	return account, wait, err
+}
+
+// beginAttempt writes, durably, that the first unsettled message of a conversation is being sent, and returns what to
+// send. When it returns nothing, more says whether to look again at once.
+func (d *Desk) beginAttempt(ctx context.Context, conversation core.ID) (out *core.Outgoing, more bool, err error) {
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		out, wait = nil, 0
+		out, more = nil, true
 		e, err := tx.NextUnsettled(conversation)
 		if err != nil || e == nil {
+			more = false
 			return err
 		}
 		now := tx.Now()
@@ -41,7 +45,6 @@ func (d *Desk) beginAttempt(ctx context.Context, conversation core.ID) (out *cor
 			lose(e)
 			e.State = core.OutboxQueued
 		} else if e.NextAt.After(now) {
-			wait = e.NextAt.Sub(now)
 			return nil
 		}
 		c, err := tx.Conversation(conversation)
@@ -52,15 +55,21 @@ func (d *Desk) beginAttempt(ctx context.Context, conversation core.ID) (out *cor
 		if err != nil {
 			return err
 		}
-		if reason := d.hopeless(tx, c, e, now); reason != nil {
+		reason, err := hopeless(tx, c, e, now)
+		if err != nil {
+			return err
+		}
+		if reason != nil {
 			settle(tx, c, m, e, reason)
-			wait = time.Nanosecond // look at the next one
 			return nil
 		}
 		out = d.outgoing(tx, c, m, e)
 		return nil
 	})
-	return out, wait, err
+	if err != nil {
+		return nil, false, err
+	}
+	return out, more, nil
 }
 
 // lose marks the newest attempt as one of which nobody knows what came.
@@ -71,28 +80,31 @@ func lose(e *core.OutboxEntry) {
 }
 
 // hopeless says why a message is not worth another attempt; nil when it is.
-func (d *Desk) hopeless(tx *store.Tx, c *core.Conversation, e *core.OutboxEntry, now time.Time) *core.Reason {
+func hopeless(tx *store.Tx, c *core.Conversation, e *core.OutboxEntry, now time.Time) (*core.Reason, error) {
 	if now.After(e.Deadline) {
 		if n := len(e.Attempts); n > 0 && e.Attempts[n-1].Outcome == string(core.OutcomeLost) {
-			return &core.Reason{Code: "unknown", Text: "It was not possible to find out whether the message was sent."}
+			return &core.Reason{Code: "unknown", Text: "It was not possible to find out whether the message was sent."}, nil
 		}
 		r := &core.Reason{Code: "deadline", Text: "The message could not be sent in time."}
 		if e.Reason != nil {
 			r.Provider = e.Reason.Text
 		}
-		return r
+		return r, nil
+	}
+	if len(e.Attempts) > 0 {
+		return nil, nil // what came of the last one has to be known first
 	}
 	identity, err := tx.Identity(c.Identity)
-	if err != nil || identity == nil || len(e.Attempts) > 0 {
-		return nil
+	if err != nil || identity == nil {
+		return nil, err
 	}
 	switch {
 	case identity.Blocked:
-		return &core.Reason{Code: "rejected-recipient", Text: "The customer has blocked this account: the provider would drop the message without a word."}
+		return &core.Reason{Code: "rejected-recipient", Text: "The customer has blocked this account: the provider would drop the message without a word."}, nil
 	case identity.OptedOut:
-		return &core.Reason{Code: "rejected-opted-out", Text: "The customer does not want to be written to."}
+		return &core.Reason{Code: "rejected-opted-out", Text: "The customer does not want to be written to."}, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // outgoing writes the attempt down and returns what the channel is given. A reply token is taken off the conversation,
@@ -131,7 +143,7 @@ func (d *Desk) outgoing(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 func (d *Desk) finishAttempt(ctx context.Context, out *core.Outgoing, o core.Outcome) error {
 	pause := o.After
 	if pause <= 0 {
-		pause = backoff(out.Entry.AttemptCount)
+		pause = backoff(len(out.Previous) + 1)
 	}
 	return d.store.Update(ctx, func(tx *store.Tx) error {
 		e, err := tx.OutboxEntry(out.Entry.Conversation, out.Entry.Seq)
@@ -153,8 +165,8 @@ func (d *Desk) finishAttempt(ctx context.Context, out *core.Outgoing, o core.Out
 		if !o.UsedReplyToken && unspent(o.Kind) {
 			giveBack(tx, c, out.Context.Reply)
 		}
-		take(tx, c, m, e, o)
-		d.conclude(tx, c, m, e, o, pause)
+		moved := take(m, e, o)
+		d.conclude(tx, c, m, e, o, pause, moved)
 		return nil
 	})
 }
@@ -177,7 +189,7 @@ func note(e *core.OutboxEntry, o core.Outcome) {
 // unspent reports whether an outcome means that the reply token was certainly not used.
 func unspent(kind core.OutcomeKind) bool {
 	switch kind {
-	case core.OutcomeLost, core.OutcomeUnknown, core.OutcomeAccepted:
+	case core.OutcomeLost, core.OutcomeUnknown:
 		return false
 	}
 	return true
@@ -192,21 +204,30 @@ func giveBack(tx *store.Tx, c *core.Conversation, token *core.ReplyToken) {
 	tx.PutConversation(c, false)
 }
 
-// take records the provider's ids, and the statuses that came before them.
-func take(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, o core.Outcome) {
+// take records the provider's ids and where to go on. It reports whether that is another place than before.
+func take(m *core.Message, e *core.OutboxEntry, o core.Outcome) bool {
 	for _, external := range o.ExternalIDs {
-		e.ExternalIDs = append(e.ExternalIDs, external)
-		m.ExternalIDs = append(m.ExternalIDs, external)
+		if !slices.Contains(e.ExternalIDs, external) {
+			e.ExternalIDs = append(e.ExternalIDs, external)
+		}
+		if !slices.Contains(m.ExternalIDs, external) {
+			m.ExternalIDs = append(m.ExternalIDs, external)
+		}
 	}
 	if o.Resume != "" && o.Resume != e.Resume {
 		e.Resume, e.Attempts = o.Resume, nil // a new call begins there
+		return true
 	}
+	return false
 }
 
-// conclude decides what an outcome means for the entry and the message.
-func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, o core.Outcome, pause time.Duration) {
+// conclude decides what an outcome means for the entry and the message. moved says that the next call begins elsewhere.
+func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, o core.Outcome, pause time.Duration, moved bool) {
 	again := func(reason *core.Reason, wait time.Duration) {
-		e.State, e.Reason, e.NextAt = core.OutboxQueued, reason, tx.Now().Add(wait)
+		e.State, e.Reason, e.NextAt = core.OutboxQueued, reason, store.Time(tx.Now().Add(wait))
+		if e.NextAt.After(e.Deadline) {
+			e.NextAt = e.Deadline.Add(time.Millisecond) // to say so then
+		}
 		m.State, m.Reason = core.Queued, reason
 		tx.PutOutboxEntry(e)
 		tx.PutMessage(c, m)
@@ -214,6 +235,10 @@ func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 	words := joined(o.Code, o.Reason)
 	switch o.Kind {
 	case core.OutcomeAccepted:
+		if o.Resume != "" && !moved {
+			settle(tx, c, m, e, &core.Reason{Code: "unknown", Text: "The channel took a part of the message and did not say how to go on.", Provider: words})
+			return
+		}
 		if o.Resume != "" {
 			again(nil, 0)
 			return
@@ -221,13 +246,7 @@ func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 		e.State, e.Reason = core.OutboxDone, nil
 		m.State, m.Reason = core.Sent, nil
 		tx.PutOutboxEntry(e)
-		for _, external := range m.ExternalIDs {
-			parked, err := tx.Parked(c.Account, external)
-			if err == nil && parked != nil {
-				mergeStatus(m, parked.State, parked.Reason)
-				tx.Unpark(c.Account, external)
-			}
-		}
+		unpark(tx, c, m)
 		tx.PutMessage(c, m)
 	case core.OutcomeRejected:
 		settle(tx, c, m, e, &core.Reason{Code: "rejected-" + o.Cause, Text: "The provider refuses the message.", Provider: words})
@@ -244,11 +263,22 @@ func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 	case core.OutcomeAccountBlocked:
 		again(&core.Reason{Code: "account-blocked", Text: "The provider has stopped the account; the message waits.", Provider: words}, max(pause, time.Minute))
 	case core.OutcomeNotStarted:
-		again(nil, min(pause, 5*time.Second))
-	case core.OutcomeLost:
-		again(nil, min(pause, 5*time.Second))
+		again(nil, min(pause, time.Second)) // the dispatcher lets the account be silent for as long as it takes
+	case core.OutcomeLost: // the same plugin may die of the same message again: no hurry after the first time
+		again(&core.Reason{Code: "lost", Text: "The channel did not answer; it is asked again what became of the message.", Provider: words}, pause)
 	default:
 		again(&core.Reason{Code: "retryable", Text: "The provider could not take the message; it is tried again.", Provider: words}, pause)
+	}
+}
+
+// unpark merges the statuses that came before the ids they are about.
+func unpark(tx *store.Tx, c *core.Conversation, m *core.Message) {
+	for _, external := range m.ExternalIDs {
+		parked, err := tx.Parked(c.Account, external)
+		if err == nil && parked != nil {
+			mergeStatus(m, parked.State, parked.Reason)
+			tx.Unpark(c.Account, external)
+		}
 	}
 }
 
@@ -263,5 +293,8 @@ func settle(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxE
 	}
 	e.Reason, m.Reason = reason, reason
 	tx.PutOutboxEntry(e)
+	if e.Resume == "" { // what is known of a part says nothing of the whole
+		unpark(tx, c, m)
+	}
 	tx.PutMessage(c, m)
 }

@@ -14,19 +14,22 @@ func (d *Desk) Accept(ctx context.Context, a Actor, offer core.ID) (*core.Conver
 		if err != nil {
 			return nil, err
 		}
-		s, err := tx.Session(c.ID, c.Sessions)
-		if err != nil {
-			return nil, err
-		}
-		acceptSession(tx, s)
-		tx.PutSession(s)
-		assign(c, d.workstream(c), a.Agent)
-		d.autoClose(tx, c, d.workstream(c).AutoClose.Active)
-		d.trace(tx, c, 0, "accepted", a.Agent+" accepted the offer.", map[string]any{"agent": a.Agent})
-		tx.ClearRouteMark(c.ID)
-		tx.PutConversation(c, false)
-		return c, nil
+		return c, d.accept(tx, c)
 	})
+}
+
+// accept gives a conversation to the agent at whom it rings.
+func (d *Desk) accept(tx *store.Tx, c *core.Conversation) error {
+	s, err := tx.Session(c.ID, c.Sessions)
+	if err != nil {
+		return err
+	}
+	acceptSession(tx, s)
+	tx.PutSession(s)
+	d.assign(tx, c, s.Agent)
+	d.trace(tx, c, "accepted", s.Agent+" accepted the offer.", map[string]any{"agent": s.Agent})
+	tx.PutConversation(c, false)
+	return nil
 }
 
 // Decline refuses an offer; the conversation goes on to somebody else.
@@ -51,7 +54,7 @@ func (d *Desk) passOn(tx *store.Tx, c *core.Conversation, reason core.ClosureRea
 		c.Declines = make(map[string]int)
 	}
 	c.Declines[agent]++
-	d.trace(tx, c, 0, step, text, map[string]any{"agent": agent, "declines": c.Declines[agent]})
+	d.trace(tx, c, step, text, map[string]any{"agent": agent, "declines": c.Declines[agent]})
 	tx.PutConversation(c, true)
 	return nil
 }
@@ -84,6 +87,8 @@ func (d *Desk) Pick(ctx context.Context, a Actor, id core.ID) (*core.Conversatio
 			return c, nil
 		case c.State != core.Open:
 			return nil, core.Errorf(core.Conflict, "the conversation is %s: only a waiting one can be picked", c.State)
+		case c.Offer != nil && c.Offer.Agent == a.Agent:
+			return c, d.accept(tx, c)
 		case ws.Distribution == core.Push && !ws.PickFromPush && !a.seesAll():
 			return nil, core.Errorf(core.Forbidden, "conversations of workstream %q are offered, not picked", ws.ID)
 		}
@@ -91,10 +96,8 @@ func (d *Desk) Pick(ctx context.Context, a Actor, id core.ID) (*core.Conversatio
 			return nil, err
 		}
 		openSession(tx, c, a.Agent, false)
-		assign(c, ws, a.Agent)
-		d.autoClose(tx, c, ws.AutoClose.Active)
-		d.trace(tx, c, 0, "picked", a.Agent+" picked the conversation.", map[string]any{"agent": a.Agent})
-		tx.ClearRouteMark(c.ID)
+		d.assign(tx, c, a.Agent)
+		d.trace(tx, c, "picked", a.Agent+" picked the conversation.", map[string]any{"agent": a.Agent})
 		tx.PutConversation(c, false)
 		return c, nil
 	})
@@ -117,7 +120,7 @@ func (d *Desk) MarkRead(ctx context.Context, a Actor, id core.ID) error {
 		return c, nil
 	})
 	if err == nil && signal && (c.LastInboundID != "" || c.ReadToken != "") {
-		d.channels.Signal(ctx, c.Account, c.Thread, c.Identity, core.Signal{ReadID: c.LastInboundID, ReadToken: c.ReadToken})
+		d.signals.send(c, core.Signal{ReadID: c.LastInboundID, ReadToken: c.ReadToken})
 	}
 	return err
 }
@@ -127,7 +130,7 @@ func (d *Desk) Typing(ctx context.Context, a Actor, id core.ID) {
 	err := d.store.View(ctx, func(tx *store.Tx) error {
 		c, err := d.owned(tx, a, id)
 		if err == nil && c.State == core.Active {
-			d.channels.Signal(ctx, c.Account, c.Thread, c.Identity, core.Signal{Typing: true})
+			d.signals.send(c, core.Signal{Typing: true})
 		}
 		return err
 	})
@@ -149,6 +152,7 @@ func (d *Desk) End(ctx context.Context, a Actor, id core.ID) (*core.Conversation
 		if c.State != core.Active {
 			return nil, core.Errorf(core.Conflict, "the conversation is %s: pick or reopen it before ending it", c.State)
 		}
+		d.trace(tx, c, "ended", a.Agent+" ended the conversation.", map[string]any{"agent": a.Agent})
 		return c, d.wrapUp(tx, c, core.AgentEndConversation)
 	})
 }
@@ -173,14 +177,15 @@ func (d *Desk) Leave(ctx context.Context, a Actor, id core.ID) (*core.Conversati
 		}
 		former, ws := c.Assignee, d.workstream(c)
 		if !ws.Persistent {
-			requeue(tx, c)
+			d.requeue(tx, c)
 			c.Former = former
-			d.trace(tx, c, 0, "left", a.Agent+" left the conversation; it goes back in line.", nil)
+			d.trace(tx, c, "left", a.Agent+" left the conversation; it goes back in line.", map[string]any{"agent": a.Agent})
 			tx.PutConversation(c, true)
 			return c, nil
 		}
-		c.State, c.Former, c.Assignee, c.Units = core.Waiting, former, "", 0
-		d.autoClose(tx, c, ws.AutoClose.Waiting)
+		c.Former, c.Assignee, c.Units = former, "", 0
+		d.enter(tx, c, core.Waiting)
+		d.trace(tx, c, "left", a.Agent+" left the conversation; it waits for the customer.", map[string]any{"agent": a.Agent})
 		tx.PutConversation(c, false)
 		return c, nil
 	})
@@ -201,6 +206,7 @@ func (d *Desk) Close(ctx context.Context, a Actor, id core.ID) (*core.Conversati
 		case !a.seesAll():
 			return nil, core.Errorf(core.Conflict, "the conversation is %s: end it first", c.State)
 		}
+		d.trace(tx, c, "closed", a.Agent+" closed the conversation.", map[string]any{"agent": a.Agent})
 		return c, d.close(tx, c, core.ForceClosed)
 	})
 }
@@ -233,11 +239,9 @@ func (d *Desk) Reopen(ctx context.Context, a Actor, id core.ID) (*core.Conversat
 				return nil, core.Errorf(core.Conflict, "the customer has begun conversation %s meanwhile: go on there", newer.ID)
 			}
 		}
-		ws := d.workstream(c)
 		openSession(tx, c, a.Agent, false)
-		assign(c, ws, a.Agent)
-		d.autoClose(tx, c, ws.AutoClose.Active)
-		d.trace(tx, c, 0, "reopened", a.Agent+" reopened the conversation.", map[string]any{"agent": a.Agent})
+		d.assign(tx, c, a.Agent)
+		d.trace(tx, c, "reopened", a.Agent+" reopened the conversation.", map[string]any{"agent": a.Agent})
 		tx.PutConversation(c, false)
 		return c, nil
 	})
@@ -260,17 +264,20 @@ func (d *Desk) Transfer(ctx context.Context, a Actor, id core.ID, to Target) (*c
 		return nil, core.FieldErrorf("queue", "there is no queue %q", to.Queue)
 	case to.Agent != "" && setup.Agents[to.Agent] == nil:
 		return nil, core.FieldErrorf("agent", "there is no agent %q", to.Agent)
-	case to.Agent != "" && to.Agent == a.Agent:
-		return nil, core.FieldErrorf("agent", "you have the conversation already")
+	case to.Queue != "" && len(setup.Queues[to.Queue].Members) == 0:
+		return nil, core.FieldErrorf("queue", "nobody is in queue %q: the customer would wait for ever", to.Queue)
 	}
 	note, offer := core.NewID(nowUTC()), core.NewID(nowUTC())
-	return d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
+	c, err := d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
 		c, err := d.owned(tx, a, id)
 		if err != nil {
 			return nil, err
 		}
-		if c.State != core.Active && c.State != core.Waiting && c.State != core.Open {
+		if c.Ended() {
 			return nil, core.Errorf(core.Conflict, "the conversation is %s: it cannot be transferred", c.State)
+		}
+		if to.Agent != "" && (c.Assignee == to.Agent || c.Offer != nil && c.Offer.Agent == to.Agent) {
+			return nil, core.FieldErrorf("agent", "%s has the conversation already", to.Agent)
 		}
 		reason := core.AgentTransferToQueue
 		if to.Agent != "" {
@@ -286,12 +293,13 @@ func (d *Desk) Transfer(ctx context.Context, a Actor, id core.ID, to Target) (*c
 		} else if err := closeSession(tx, c, reason); err != nil {
 			return nil, err
 		}
-		requeue(tx, c)
+		d.requeue(tx, c)
 		c.Former, c.Declines = "", nil
 		d.note(tx, c, string(note), "transferred", map[string]string{"by": a.Agent, "queue": to.Queue, "agent": to.Agent}, tx.Now())
 		if to.Queue != "" {
 			c.Queue = to.Queue
-			d.trace(tx, c, 0, "transferred", a.Agent+" transferred the conversation to queue "+to.Queue+".", nil)
+			d.trace(tx, c, "transferred", a.Agent+" transferred the conversation to queue "+to.Queue+".",
+				map[string]any{"agent": a.Agent, "queue": to.Queue})
 			tx.PutConversation(c, true)
 			return c, nil
 		}
@@ -299,11 +307,16 @@ func (d *Desk) Transfer(ctx context.Context, a Actor, id core.ID, to Target) (*c
 			c.Queue = d.workstream(c).FallbackQueue
 		}
 		ring(tx, c, d.workstream(c), to.Agent, offer)
-		d.trace(tx, c, 0, "transferred", a.Agent+" transferred the conversation to "+to.Agent+".", nil)
+		d.trace(tx, c, "transferred", a.Agent+" transferred the conversation to "+to.Agent+", at whom it rings now.",
+			map[string]any{"agent": a.Agent, "to": to.Agent})
 		tx.ClearRouteMark(c.ID)
 		tx.PutConversation(c, false)
 		return c, nil
 	})
+	if err == nil && c.Offer != nil {
+		d.timers.ringing(c.ID, c.Offer)
+	}
+	return c, err
 }
 
 // reachable refuses agents who could not answer an offer.
@@ -318,7 +331,7 @@ func (d *Desk) reachable(tx *store.Tx, agent string) error {
 	return nil
 }
 
-// trace appends a step to the routing trace; n tells steps of one transaction apart.
-func (d *Desk) trace(tx *store.Tx, c *core.Conversation, n int, step, text string, facts map[string]any) {
-	tx.AddTrace(c.ID, n, &core.TraceEntry{At: tx.Now(), Step: step, Revision: d.Setup().Revision, Text: text, Facts: facts})
+// trace appends a step to the routing trace.
+func (d *Desk) trace(tx *store.Tx, c *core.Conversation, step, text string, facts map[string]any) {
+	tx.AddTrace(c.ID, &core.TraceEntry{At: tx.Now(), Step: step, Revision: d.Setup().Revision, Text: text, Facts: facts})
 }

@@ -64,6 +64,7 @@ type Desk struct {
 	fetcher    *fetcher
 	timers     *timers
 	profiles   *profiles
+	signals    *signals
 	presence   connections
 	watch      watch
 
@@ -87,6 +88,7 @@ func New(o Options) *Desk {
 	d.fetcher = newFetcher(d)
 	d.timers = newTimers(d)
 	d.profiles = newProfiles(d)
+	d.signals = newSignals(d)
 	return d
 }
 
@@ -98,10 +100,7 @@ func (d *Desk) Start(ctx context.Context) error {
 	ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.background = ctx
 	from := d.store.DB().Last()
-	if err := d.resumePresence(ctx); err != nil {
-		return err
-	}
-	for _, load := range []func(context.Context) error{d.router.load, d.dispatcher.load, d.fetcher.load} {
+	for _, load := range []func(context.Context) error{d.resumePresence, d.router.load, d.dispatcher.load, d.fetcher.load} {
 		if err := load(ctx); err != nil {
 			d.cancel()
 			return err
@@ -112,7 +111,12 @@ func (d *Desk) Start(ctx context.Context) error {
 	d.run(func() { d.dispatcher.run(ctx) })
 	d.run(func() { d.fetcher.run(ctx) })
 	d.run(func() { d.timers.run(ctx) })
-	d.run(func() { d.profiles.run(ctx) })
+	for range profileLanes {
+		d.run(func() { d.profiles.run(ctx) })
+	}
+	for range signalLanes {
+		d.run(func() { d.signals.run(ctx) })
+	}
 	d.run(func() { d.watch.run(ctx, d) })
 	return nil
 }
@@ -205,10 +209,14 @@ func (d *Desk) owned(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, err
 	if err != nil {
 		return nil, err
 	}
-	if c.Assignee != a.Agent && !a.seesAll() {
-		return nil, core.Errorf(core.Forbidden, "this conversation is not yours: pick it or wait for the offer first")
+	if c.Assignee == a.Agent || a.seesAll() {
+		return c, nil
 	}
-	return c, nil
+	remedy := "pick it or wait for the offer first"
+	if c.State == core.Waiting {
+		remedy = "reopen it first"
+	}
+	return nil, core.Errorf(core.Forbidden, "this conversation is not yours: %s", remedy)
 }
 
 // change runs one command on one conversation and returns it as it stands afterwards.

@@ -3,6 +3,8 @@ package desk
 import (
 	"context"
 	"io"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,7 +13,8 @@ import (
 )
 
 const (
-	fetchLanes    = 8
+	fetchLanes    = 16
+	accountFetch  = 4 // of those, for one account
 	fetchPatience = 5 * time.Minute
 	// maxFetched is the largest attachment taken from a provider.
 	maxFetched = 200 << 20
@@ -26,14 +29,14 @@ type fetcher struct {
 	mu    sync.Mutex
 	jobs  map[core.ID]*core.FetchJob // by attachment
 	busy  map[core.ID]bool
+	count map[string]int // fetches in flight, by account
 	wake  chan struct{}
-	lanes chan struct{}
 }
 
 func newFetcher(d *Desk) *fetcher {
 	return &fetcher{
-		desk: d, jobs: map[core.ID]*core.FetchJob{}, busy: map[core.ID]bool{}, wake: make(chan struct{}, 1),
-		lanes: make(chan struct{}, fetchLanes),
+		desk: d, jobs: map[core.ID]*core.FetchJob{}, busy: map[core.ID]bool{}, count: map[string]int{},
+		wake: make(chan struct{}, 1),
 	}
 }
 
@@ -98,18 +101,17 @@ func (f *fetcher) start(ctx context.Context) time.Duration {
 			next = min(next, wait)
 			continue
 		}
-		select {
-		case f.lanes <- struct{}{}:
-		default:
-			return next
+		if len(f.busy) >= fetchLanes || f.count[job.Account] >= accountFetch {
+			continue // one that ends wakes us
 		}
 		delete(f.jobs, id)
 		f.busy[id] = true
+		f.count[job.Account]++
 		f.desk.run(func() {
 			left := f.fetch(ctx, job)
-			<-f.lanes
 			f.mu.Lock()
 			delete(f.busy, id)
+			f.count[job.Account]--
 			if left != nil {
 				f.jobs[id] = left
 			}
@@ -124,6 +126,9 @@ func (f *fetcher) start(ctx context.Context) time.Duration {
 func (f *fetcher) fetch(ctx context.Context, job *core.FetchJob) *core.FetchJob {
 	patience, cancel := context.WithTimeout(ctx, fetchPatience)
 	defer cancel()
+	if done, err := f.finished(patience, job); err == nil && done {
+		return nil
+	}
 	got, outcome := f.desk.bring(patience, job)
 	if ctx.Err() != nil {
 		return nil // stopping: the job stands in the store
@@ -140,6 +145,10 @@ func (f *fetcher) fetch(ctx context.Context, job *core.FetchJob) *core.FetchJob 
 	err := f.desk.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		left = nil
 		c, err := tx.Conversation(job.Conversation)
+		if core.CodeOf(err) == core.NotFound { // erased meanwhile
+			tx.DeleteFetchJob(job)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -164,7 +173,10 @@ func (f *fetcher) fetch(ctx context.Context, job *core.FetchJob) *core.FetchJob 
 				at.Name = got.name
 			}
 		case outcome.Gone:
-			at.State, at.Reason = core.GoneAtProvider, "The provider no longer has it: "+outcome.Reason
+			at.State, at.Reason = core.GoneAtProvider, "The provider no longer has it."
+			if outcome.Reason != "" {
+				at.Reason = "The provider no longer has it: " + outcome.Reason
+			}
 		case outcome.Refused:
 			at.State, at.Reason = core.Refused, outcome.Reason
 		case tx.Now().Add(pause).After(expires):
@@ -193,6 +205,16 @@ func (f *fetcher) fetch(ctx context.Context, job *core.FetchJob) *core.FetchJob 
 	return left
 }
 
+// finished reports whether a job has ended since it was read.
+func (f *fetcher) finished(ctx context.Context, job *core.FetchJob) (done bool, err error) {
+	err = f.desk.store.View(ctx, func(tx *store.Tx) error {
+		jobs, err := tx.FetchJobsOf(job.Conversation, job.Seq)
+		done = !slices.ContainsFunc(jobs, func(j *core.FetchJob) bool { return j.Attachment == job.Attachment })
+		return err
+	})
+	return done, err
+}
+
 type fetched struct {
 	hash     string
 	size     int64
@@ -212,6 +234,9 @@ func (d *Desk) bring(ctx context.Context, job *core.FetchJob) (fetched, core.Fet
 		done chan stored
 	)
 	outcome := d.channels.FetchMedia(ctx, job.Account, job.Handle, maxFetched, func(head core.MediaHead) (io.Writer, error) {
+		if pipe != nil {
+			return nil, core.Errorf(core.Internal, "the channel began one attachment twice")
+		}
 		reader, writer := io.Pipe()
 		pipe, done = writer, make(chan stored, 1)
 		got.name = head.Name
@@ -234,11 +259,11 @@ func (d *Desk) bring(ctx context.Context, job *core.FetchJob) (fetched, core.Fet
 		pipe.CloseWithError(io.ErrUnexpectedEOF)
 	}
 	result := <-done
+	if core.CodeOf(result.err) == core.TooLarge { // whatever the channel makes of not being read to the end
+		return got, core.FetchOutcome{Refused: true, Reason: "It is too large: at most " + strconv.Itoa(maxFetched>>20) + " MB are kept."}
+	}
 	if !outcome.Done {
 		return got, outcome
-	}
-	if core.CodeOf(result.err) == core.TooLarge {
-		return got, core.FetchOutcome{Refused: true, Reason: result.err.Error()}
 	}
 	if result.err != nil {
 		return got, core.FetchOutcome{Err: result.err}

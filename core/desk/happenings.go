@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -24,6 +26,9 @@ func (d *Desk) target(tx *store.Tx, account, external string) (*core.Conversatio
 // applyEdit replaces a customer's text; the newest edit wins. One that overtook its message is stored as the message.
 func (d *Desk) applyEdit(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	in := a.in
+	if len(in.TargetIDs) == 0 {
+		return nil, d.keepRaw(tx, a)
+	}
 	at := store.Time(in.At)
 	if at.IsZero() {
 		at = in.OccurredAt
@@ -33,26 +38,36 @@ func (d *Desk) applyEdit(tx *store.Tx, a *arrival) (*core.Identity, error) {
 		return nil, err
 	}
 	if m == nil {
-		return d.overtake(tx, a, func(m *core.Message) { m.Text, m.EditedAt = cut(in.Text, maxInlineText), at })
+		return d.overtake(tx, a, func(m *core.Message) {
+			a.setText(m, in.Text)
+			m.EditedAt = at
+		})
 	}
-	if in.Reply != nil {
+	changed := in.Reply != nil && !c.Ended()
+	if changed {
 		c.Reply = in.Reply
-		tx.PutConversation(c, false)
 	}
 	if m.DeletedAt.IsZero() && at.After(m.EditedAt) {
-		m.Text, m.EditedAt = cut(in.Text, maxInlineText), at
+		a.setText(m, in.Text)
+		m.EditedAt = at
 		tx.PutMessage(c, m)
-		if c.LastCustomerMessage != nil && c.LastCustomerMessage.Seq == m.Seq {
-			c.LastCustomerMessage.Text = cut(m.Text, 200)
-			tx.PutConversation(c, false)
-		}
+		changed = preview(c, m) || changed
 	}
-	return nil, d.keepRaw(tx, a)
+	if changed {
+		tx.PutConversation(c, false)
+	}
+	if a.raw != nil && m.DeletedAt.IsZero() {
+		tx.AddRaw(c.ID, a.raw)
+	}
+	return nil, nil
 }
 
 // applyDelete takes a customer's message away, as they asked: what it said is gone, that it was there stays.
 func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	in := a.in
+	if len(in.TargetIDs) == 0 {
+		return nil, d.keepRaw(tx, a)
+	}
 	c, m, err := d.target(tx, in.Account, in.TargetIDs[0])
 	if err != nil {
 		return nil, err
@@ -75,13 +90,22 @@ func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	}
 	erase(m)
 	tx.PutMessage(c, m)
+	if preview(c, m) {
+		tx.PutConversation(c, false)
+	}
+	return nil, tx.ForgetRaw(c.ID, in.TargetIDs[0], m.CreatedAt)
+}
+
+// preview brings the previews on a conversation up to date with a message that has changed, and reports whether one
+// shows it.
+func preview(c *core.Conversation, m *core.Message) bool {
+	shown := false
 	for _, p := range []*core.Preview{c.LastMessage, c.LastCustomerMessage} {
 		if p != nil && p.Seq == m.Seq {
-			p.Text = ""
+			p.Text, shown = shortened(m.Text), true
 		}
 	}
-	tx.PutConversation(c, false)
-	return nil, nil
+	return shown
 }
 
 // overtake stores an event about a message that has not arrived as that message; the original is then recognised by its
@@ -98,12 +122,18 @@ func (d *Desk) overtake(tx *store.Tx, a *arrival, change func(*core.Message)) (*
 	change(m)
 	d.noteCustomer(tx, c, a)
 	d.append(tx, c, m)
-	tx.PutConversation(c, c.Version == 0 || wakes(c))
-	return profile, d.keepRaw(tx, a)
+	tx.PutConversation(c, d.wakes(tx, c))
+	if a.raw != nil {
+		tx.AddRaw(c.ID, a.raw)
+	}
+	return profile, nil
 }
 
 func (d *Desk) applyReaction(tx *store.Tx, a *arrival) error {
 	in := a.in
+	if len(in.TargetIDs) == 0 {
+		return d.keepRaw(tx, a)
+	}
 	c, m, err := d.target(tx, in.Account, in.TargetIDs[0])
 	if err != nil || m == nil {
 		return err
@@ -138,7 +168,8 @@ func (d *Desk) applyStatus(tx *store.Tx, a *arrival) error {
 		if err != nil {
 			return err
 		}
-		if m != nil {
+		// A part of a message whose other parts are still to be sent has to wait, too.
+		if m != nil && m.State != core.Queued {
 			if mergeStatus(m, in.Status, reason) {
 				tx.PutMessage(c, m)
 			}
@@ -185,8 +216,11 @@ func joined(code, reason string) string {
 	return code + ": " + reason
 }
 
-// readBack is how many messages back a read mark is carried.
-const readBack = 200
+// readBack is how many messages back a read mark is carried at most, readChunk how many are looked at in one go.
+const (
+	readBack  = 200
+	readChunk = 20
+)
 
 func (d *Desk) applyRead(tx *store.Tx, a *arrival) error {
 	in := a.in
@@ -205,24 +239,31 @@ func (d *Desk) applyRead(tx *store.Tx, a *arrival) error {
 		}
 		upTo = seq
 	}
-	list, err := tx.MessagesBefore(c.ID, upTo+1, readBack)
-	if err != nil {
-		return err
-	}
-	for _, m := range list {
-		if !in.At.IsZero() && m.CreatedAt.After(in.At) {
-			continue
-		}
-		if m.State != core.Sent && m.State != core.Delivered {
-			continue
-		}
-		full, err := tx.Message(c, m.Seq)
+	// Everything before a message that is read already has been read, too.
+	for done := 0; done < readBack && upTo > 0; {
+		list, err := tx.MessagesBefore(c.ID, upTo+1, readChunk)
 		if err != nil {
 			return err
 		}
-		if mergeStatus(full, core.Read, nil) {
-			tx.PutMessage(c, full)
+		for _, m := range slices.Backward(list) {
+			if m.State == core.Read {
+				return nil
+			}
+			if !in.At.IsZero() && m.CreatedAt.After(in.At) || m.State != core.Sent && m.State != core.Delivered {
+				continue
+			}
+			full, err := tx.Message(c, m.Seq)
+			if err != nil {
+				return err
+			}
+			if mergeStatus(full, core.Read, nil) {
+				tx.PutMessage(c, full)
+			}
 		}
+		if done += len(list); len(list) < readChunk {
+			return nil
+		}
+		upTo = list[0].Seq - 1
 	}
 	return nil
 }
@@ -263,14 +304,20 @@ func (d *Desk) applyActivity(tx *store.Tx, a *arrival) error {
 	if c == nil {
 		return d.keepRaw(tx, a)
 	}
+	d.tell(tx, c, a)
+	return nil
+}
+
+// tell writes what happened into a conversation, and the conversation with it.
+func (d *Desk) tell(tx *store.Tx, c *core.Conversation, a *arrival) {
 	if a.in.Reply != nil {
 		c.Reply = a.in.Reply
 	}
-	params := map[string]string{}
-	for k, v := range a.in.Values {
-		params[k] = v
-	}
+	params := maps.Clone(a.in.Values)
 	if a.in.Name != "" {
+		if params == nil {
+			params = map[string]string{}
+		}
 		params["name"] = a.in.Name
 	}
 	d.note(tx, c, string(a.message), string(a.in.Kind), params, a.in.OccurredAt)
@@ -278,7 +325,6 @@ func (d *Desk) applyActivity(tx *store.Tx, a *arrival) error {
 		tx.AddRaw(c.ID, a.raw)
 	}
 	tx.PutConversation(c, false)
-	return nil
 }
 
 // note appends an activity line. It never counts as the customer's words and never replaces the preview.
@@ -304,8 +350,19 @@ func (d *Desk) applyIdentityChange(tx *store.Tx, a *arrival) error {
 	if err != nil {
 		return err
 	}
-	return d.applyActivity(tx, a)
+	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)
+	if err != nil || c == nil {
+		return err
+	}
+	if c.Identity == *a.in.Former {
+		c.Identity = *a.in.Current
+	}
+	d.tell(tx, c, a)
+	return nil
 }
+
+// maxVariables is how many context variables a channel may set.
+const maxVariables = 100
 
 // applyStart begins a conversation without a message, or asks for a person in the one that goes on.
 func (d *Desk) applyStart(tx *store.Tx, a *arrival) (*core.Identity, error) {
@@ -313,12 +370,15 @@ func (d *Desk) applyStart(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range a.in.Values {
-		tx.PutVariable(c.ID, name, core.Variable{Type: "text", Value: cut(value, 4000)})
+	for i, name := range slices.Sorted(maps.Keys(a.in.Values)) {
+		if i == maxVariables {
+			break
+		}
+		tx.PutVariable(c.ID, name, core.Variable{Type: "text", Value: cut(a.in.Values[name], 4000)})
 	}
 	d.noteCustomer(tx, c, a)
 	d.note(tx, c, string(a.message), string(a.in.Kind), nil, a.in.OccurredAt)
-	tx.PutConversation(c, c.Version == 0 || wakes(c))
+	tx.PutConversation(c, d.wakes(tx, c))
 	return profile, nil
 }
 

@@ -18,8 +18,9 @@ type waiter struct {
 	stored     string // the queue on its record: "" until it has been put in one
 	unqueued   bool   // a decision has to name its queue first
 	why        string
-	former     string
+	former     string // the agent to whom it returns when they are there
 	declines   map[string]int
+	offered    bool // handed out one by one; else it waits to be picked
 	ringing    bool
 	inFlight   bool // a decision about it is being committed
 	again      bool // it changed meanwhile: read it again then
@@ -67,18 +68,6 @@ func (l *line) removeAt(i int) {
 	l.waiters = append(l.waiters[:i], l.waiters[i+1:]...)
 }
 
-// before orders queues: by priority, then the one whose first has waited longest.
-func (l *line) before(m *line, setup *core.Setup) bool {
-	first := func(l *line) routing.Place {
-		p := routing.Place{Priority: priority(setup, l.queue)}
-		if len(l.waiters) > 0 {
-			p.Since, p.ID = l.waiters[0].place.Since, l.waiters[0].place.ID
-		}
-		return p
-	}
-	return first(l).Before(first(m))
-}
-
 func priority(setup *core.Setup, queue string) int {
 	if q := setup.Queues[queue]; q != nil {
 		return q.Priority
@@ -120,7 +109,7 @@ func (r *router) readAgent(tx *store.Tx, agent string, touched map[string]struct
 		return err
 	}
 	r.staffer(agent).take(status)
-	for _, queue := range r.desk.Setup().QueuesOf(agent) {
+	for _, queue := range r.queuesOf[agent] {
 		touched[queue] = struct{}{}
 	}
 	return nil
@@ -143,12 +132,14 @@ func (r *router) readConversation(tx *store.Tx, id core.ID, touched map[string]s
 func (r *router) drop(id core.ID) {
 	if w := r.waiting[id]; w != nil {
 		delete(r.waiting, id)
+		delete(r.returning, id)
 		if l := r.lines[w.queue]; l != nil {
 			l.remove(w)
 		}
 	}
 }
 
+// index takes a conversation as it is stored into the index.
 func (r *router) index(c *core.Conversation, touched map[string]struct{}) {
 	if w := r.waiting[c.ID]; w != nil {
 		if w.inFlight {
@@ -157,31 +148,55 @@ func (r *router) index(c *core.Conversation, touched map[string]struct{}) {
 		}
 		r.drop(c.ID)
 	}
-	if c.State != core.Open || c.Assignee != "" {
+	if c.State != core.Open {
 		return
 	}
-	setup := r.desk.Setup()
+	w := r.waiterOf(c)
+	if w == nil {
+		return
+	}
+	r.waiting[c.ID] = w
+	if !w.ringing {
+		r.stand(w)
+		touched[w.queue] = struct{}{}
+	}
+}
+
+// waiterOf describes a conversation; nil where no queue can be found for it.
+func (r *router) waiterOf(c *core.Conversation) *waiter {
+	setup := r.setup
 	w := &waiter{
-		id: c.ID, workstream: c.Workstream, queue: c.Queue, stored: c.Queue, former: c.Former, declines: c.Declines, ringing: c.Offer != nil,
+		id: c.ID, workstream: c.Workstream, queue: c.Queue, stored: c.Queue, declines: c.Declines, ringing: c.Offer != nil,
+	}
+	if ws := setup.Workstreams[c.Workstream]; ws != nil && ws.Distribution == core.Push {
+		w.offered = true
+		if ws.Affinity && c.Declines[c.Former] == 0 && setup.Agents[c.Former] != nil {
+			w.former = c.Former
+		}
 	}
 	if setup.Queues[c.Queue] == nil {
 		choice, err := routing.ChooseQueue(setup, c.Workstream)
 		if err != nil {
 			r.desk.log.Error("no queue can be found for a conversation; it waits for a change of configuration", "conversation", c.ID, "error", err)
-			return
+			return nil
 		}
 		w.queue, w.unqueued, w.why = choice.Queue, true, choice.Why
 	}
 	w.place = routing.Place{Priority: priority(setup, w.queue), Since: c.QueuedSince, ID: c.ID}
-	r.waiting[c.ID] = w
-	touched[w.queue] = struct{}{}
-	if w.ringing {
-		return
-	}
+	return w
+}
+
+// stand puts a waiter where decide looks for it.
+func (r *router) stand(w *waiter) {
 	l := r.line(w.queue)
-	l.add(w)
+	if w.offered {
+		l.add(w)
+	}
 	if w.unqueued {
 		l.fresh = append(l.fresh, w)
+	}
+	if w.former != "" {
+		r.returning[w.id] = w
 	}
 }
 
@@ -191,9 +206,22 @@ func (r *router) readAll(tx *store.Tx, touched map[string]struct{}) error {
 	for id, w := range r.waiting {
 		if w.inFlight {
 			kept[id] = w
+			w.again = true
 		}
 	}
-	r.waiting, r.lines = kept, map[string]*line{}
+	r.setup = r.desk.Setup()
+	r.waiting, r.returning, r.lines, r.queuesOf = kept, map[core.ID]*waiter{}, map[string]*line{}, map[string][]string{}
+	for id, q := range r.setup.Queues {
+		for _, member := range q.Members {
+			r.queuesOf[member] = append(r.queuesOf[member], id)
+		}
+	}
+	r.there = map[core.Presence]bool{}
+	for _, ws := range r.setup.Workstreams {
+		for _, p := range ws.AllowedPresences {
+			r.there[p] = true
+		}
+	}
 	statuses, err := tx.AgentStatuses()
 	if err != nil {
 		return err
@@ -201,16 +229,11 @@ func (r *router) readAll(tx *store.Tx, touched map[string]struct{}) error {
 	for _, s := range statuses {
 		r.staffer(s.Agent).take(s)
 	}
-	for cursor := ""; ; {
-		page, err := tx.AllConversations(cursor, 500)
+	for c, err := range tx.OpenConversations() {
 		if err != nil {
 			return err
 		}
-		for _, c := range page.Conversations {
-			r.index(c, touched)
-		}
-		if cursor = page.Next; cursor == "" {
-			return nil
-		}
+		r.index(c, touched)
 	}
+	return nil
 }

@@ -69,7 +69,6 @@ func (d *Desk) SetPresence(ctx context.Context, a Actor, p core.Presence) (statu
 	if !p.Settable() {
 		return nil, core.FieldErrorf("presence", "write available, busy, do-not-disturb, away or offline, not %q", p)
 	}
-	live := d.presence.has(a.Agent)
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		if status, err = tx.AgentStatus(a.Agent); err != nil {
 			return err
@@ -80,19 +79,27 @@ func (d *Desk) SetPresence(ctx context.Context, a Actor, p core.Presence) (statu
 				status.IdleSince = tx.Now()
 			}
 		}
-		status.Former, status.LeaseUntil = "", time.Time{}
-		if !live {
-			lease(tx, status)
+		status.Former = ""
+		until := time.Time{}
+		// Asked here and not before: a connection lost meanwhile is followed by a transaction that comes after this one.
+		if !d.presence.has(a.Agent) {
+			until = tx.Now().Add(grace)
 		}
+		lease(tx, status, until)
 		tx.PutAgentStatus(status)
 		return nil
 	})
 	return status, err
 }
 
-func lease(tx *store.Tx, s *core.AgentStatus) {
-	s.LeaseUntil = tx.Now().Add(grace)
-	tx.PutTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: s.Agent})
+// lease sets until when a presence holds by itself; the zero time means as long as there is a live connection.
+func lease(tx *store.Tx, s *core.AgentStatus, until time.Time) {
+	if !s.LeaseUntil.IsZero() {
+		tx.DeleteTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: s.Agent})
+	}
+	if s.LeaseUntil = store.Time(until); !until.IsZero() {
+		tx.PutTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: s.Agent})
+	}
 }
 
 // Connected says that an agent has a live connection. Back within the grace time they have the presence they had.
@@ -109,7 +116,8 @@ func (d *Desk) Connected(ctx context.Context, agent string) error {
 		case s.PresenceSince.IsZero():
 			s.Presence, s.PresenceSince = d.presenceAtSignIn(agent), tx.Now()
 		}
-		s.Former, s.LeaseUntil = "", time.Time{}
+		s.Former = ""
+		lease(tx, s, time.Time{})
 		tx.PutAgentStatus(s)
 		return nil
 	})
@@ -131,8 +139,8 @@ func (d *Desk) Disconnected(ctx context.Context, agent string) error {
 		if err != nil {
 			return err
 		}
-		if s.Presence == core.Offline && s.Former == "" {
-			return nil
+		if s.Presence == core.Offline && s.Former == "" && s.Load == 0 {
+			return nil // has nothing that others would have to take over
 		}
 		suspend(tx, s)
 		return nil
@@ -145,7 +153,7 @@ func suspend(tx *store.Tx, s *core.AgentStatus) {
 		s.Former = s.Presence
 	}
 	s.Presence = core.Offline
-	lease(tx, s)
+	lease(tx, s, tx.Now().Add(grace))
 	tx.PutAgentStatus(s)
 }
 
@@ -159,7 +167,7 @@ func (d *Desk) Touch(ctx context.Context, agent string) {
 		if err != nil || s.LeaseUntil.IsZero() || s.Former != "" {
 			return err
 		}
-		lease(tx, s)
+		lease(tx, s, tx.Now().Add(grace))
 		tx.PutAgentStatus(s)
 		return nil
 	})
@@ -170,26 +178,37 @@ func (d *Desk) Touch(ctx context.Context, agent string) {
 
 // resumePresence gives everybody the grace time after a start: the connections of the last process are gone.
 func (d *Desk) resumePresence(ctx context.Context) error {
-	return d.store.Update(ctx, func(tx *store.Tx) error {
-		list, err := tx.AgentStatuses()
+	var list []*core.AgentStatus
+	err := d.store.View(ctx, func(tx *store.Tx) (err error) {
+		list, err = tx.AgentStatuses()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(list, 100) {
+		err := d.store.Update(ctx, func(tx *store.Tx) error {
+			for _, seen := range chunk {
+				s, err := tx.AgentStatus(seen.Agent)
+				if err != nil {
+					return err
+				}
+				switch {
+				case d.presence.has(seen.Agent): // back before the desk had started
+				case !s.LeaseUntil.IsZero():
+					lease(tx, s, tx.Now().Add(grace))
+					tx.PutAgentStatus(s)
+				case s.Presence != core.Offline || s.Load > 0:
+					suspend(tx, s)
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, seen := range list {
-			s, err := tx.AgentStatus(seen.Agent)
-			if err != nil {
-				return err
-			}
-			switch {
-			case s.Presence != core.Offline && s.LeaseUntil.IsZero():
-				suspend(tx, s)
-			case !s.LeaseUntil.IsZero():
-				lease(tx, s)
-				tx.PutAgentStatus(s)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // releaseBatch is how many conversations of a gone agent are released in one transaction.
@@ -202,8 +221,11 @@ func (d *Desk) leaseEnded(tx *store.Tx, agent string) error {
 		return err
 	}
 	if s.LeaseUntil.After(tx.Now()) {
-		tx.PutTimer(&core.Timer{Due: s.LeaseUntil, Kind: core.TimerPresence, Ref: agent})
-		return nil
+		return nil // renewed; that has a timer of its own
+	}
+	held, err := activeOf(tx, s)
+	if err != nil {
+		return err
 	}
 	offered, err := tx.OfferedTo(agent)
 	if err != nil {
@@ -213,29 +235,47 @@ func (d *Desk) leaseEnded(tx *store.Tx, agent string) error {
 		if err := silence(tx, c, core.AgentDisconnected); err != nil {
 			return err
 		}
-		d.trace(tx, c, 0, "disconnected", agent+" is gone; the offer is withdrawn.", nil)
+		d.trace(tx, c, "disconnected", agent+" is gone; the offer is withdrawn.", map[string]any{"agent": agent})
 		tx.PutConversation(c, true)
 	}
-	page, err := tx.ConversationsOf(agent, "", 4*releaseBatch)
-	if err != nil {
-		return err
-	}
-	held := slices.DeleteFunc(page.Conversations, func(c *core.Conversation) bool { return c.State != core.Active })
 	for _, c := range held[:min(len(held), releaseBatch)] {
 		if err := closeSession(tx, c, core.AgentDisconnected); err != nil {
 			return err
 		}
-		requeue(tx, c)
-		d.trace(tx, c, 0, "disconnected", agent+" has been gone for too long; the conversation goes back in line.", nil)
+		d.requeue(tx, c)
+		d.trace(tx, c, "disconnected", agent+" has been gone for too long; the conversation goes back in line.", map[string]any{"agent": agent})
 		tx.PutConversation(c, true)
 	}
 	if len(offered) > releaseBatch || len(held) > releaseBatch { // the rest follows at once
-		s.LeaseUntil = tx.Now()
-		tx.PutTimer(&core.Timer{Due: tx.Now().Add(time.Millisecond), Kind: core.TimerPresence, Ref: agent})
+		lease(tx, s, tx.Now().Add(time.Millisecond))
 		tx.PutAgentStatus(s)
 		return nil
 	}
-	s.Presence, s.PresenceSince, s.Former, s.LeaseUntil = core.Offline, time.Time{}, "", time.Time{}
+	s.Presence, s.PresenceSince, s.Former = core.Offline, time.Time{}, ""
+	lease(tx, s, time.Time{})
 	tx.PutAgentStatus(s)
 	return nil
+}
+
+// activeOf returns the conversations that an agent has. Among those that merely wait for their customers, it looks no
+// further than the agent's load explains.
+func activeOf(tx *store.Tx, s *core.AgentStatus) ([]*core.Conversation, error) {
+	var held []*core.Conversation
+	units := 0
+	for cursor := ""; units < s.Load; {
+		page, err := tx.ConversationsOf(s.Agent, cursor, releaseBatch)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page.Conversations {
+			units += c.Units
+			if c.State == core.Active {
+				held = append(held, c)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	return held, nil
 }

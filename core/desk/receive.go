@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,6 +93,7 @@ type arrival struct {
 	in           *core.Inbound
 	channel      *core.Channel
 	workstream   *core.Workstream
+	retired      bool // the channel or its account begins no new conversations
 	conversation core.ID
 	contact      core.ID
 	sender       core.ID
@@ -109,7 +112,7 @@ func (d *Desk) receiveOne(ctx context.Context, in *core.Inbound, cursor *Cursor)
 	}
 	if in.Kind == core.InTyping {
 		d.customerTyping(ctx, a)
-		return true, nil
+		return true, d.setCursor(ctx, in.Account, cursor)
 	}
 	var profile *core.Identity
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
@@ -131,6 +134,16 @@ func (d *Desk) receiveOne(ctx context.Context, in *core.Inbound, cursor *Cursor)
 		d.profiles.want(in.Account, profile.IdentityKey, in.Thread)
 	}
 	return fresh, err
+}
+
+func (d *Desk) setCursor(ctx context.Context, account string, cursor *Cursor) error {
+	if cursor == nil {
+		return nil
+	}
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		tx.SetPluginState(account, "cursor/"+cursor.Name, cursor.Value)
+		return nil
+	})
 }
 
 // arrive prepares what a transaction may not do: it looks the channel up, makes ids, and puts long content aside.
@@ -156,6 +169,8 @@ func (d *Desk) arrive(ctx context.Context, in *core.Inbound) (*arrival, error) {
 		conversation: core.NewID(in.ReceivedAt), contact: core.NewID(in.ReceivedAt), sender: core.NewID(in.ReceivedAt),
 		message: core.NewID(in.ReceivedAt),
 	}
+	account := setup.Accounts[in.Account]
+	a.retired = channel.Retired || account != nil && account.Retired
 	if len(in.Raw) > 0 {
 		a.raw = &core.RawEvent{Kind: in.Kind, ID: in.ID, ReceivedAt: in.ReceivedAt}
 		if len(in.Raw) <= maxInlineRaw {
@@ -172,17 +187,36 @@ func (d *Desk) arrive(ctx context.Context, in *core.Inbound) (*arrival, error) {
 		for i := range m.Attachments {
 			m.Attachments[i].ID = core.NewID(in.ReceivedAt)
 		}
-		if len(m.Text) > maxInlineText {
-			hash, size, _, err := d.blobs.Put(ctx, bytes.NewReader([]byte(m.Text)), int64(len(m.Text)))
-			if err != nil {
-				return nil, err
-			}
-			a.overflow = &core.Attachment{
-				ID: core.NewID(in.ReceivedAt), State: core.Ready, Name: "message.txt", Type: "text/plain; charset=utf-8", Size: size, Hash: hash,
-			}
+	}
+	text := in.Text // of an edit
+	if in.Message != nil {
+		text = in.Message.Text
+	}
+	if len(text) > maxInlineText {
+		hash, size, _, err := d.blobs.Put(ctx, strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			return nil, err
+		}
+		a.overflow = &core.Attachment{
+			ID: core.NewID(in.ReceivedAt), State: core.Ready, Name: overflowName, Type: "text/plain; charset=utf-8", Size: size, Hash: hash,
 		}
 	}
 	return a, nil
+}
+
+// overflowName is the name of the attachment that holds the whole of a text that is too long for a record.
+const overflowName = "message.txt"
+
+// setText gives a message its text; a long one goes on in an attachment, which replaces that of a former text.
+func (a *arrival) setText(m *core.Message, text string) {
+	m.Attachments = slices.DeleteFunc(slices.Clone(m.Attachments), func(at core.Attachment) bool {
+		return at.Name == overflowName && at.Handle == "" && at.URL == ""
+	})
+	m.Text = text
+	if a.overflow != nil {
+		m.Text = cut(text, maxInlineText)
+		m.Attachments = append(m.Attachments, *a.overflow)
+	}
 }
 
 // apply stores one event that has not been stored before. It returns an identity whose profile should be looked up.

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -102,11 +104,11 @@ func enqueue(tx *store.Tx, c *core.Conversation, m *core.Message) {
 
 func (draft *Draft) check() error {
 	switch {
-	case draft.ID == "" || len(draft.ID) > maxClientID:
+	case draft.ID == "" || utf8.RuneCountInString(draft.ID) > maxClientID:
 		return core.FieldErrorf("id", "give every message an id of 1 to %d characters, unique in the conversation", maxClientID)
 	case draft.Visibility != core.Public && draft.Visibility != core.InternalNote:
 		return core.FieldErrorf("visibility", "write \"public\" or \"internal\", not %q", draft.Visibility)
-	case draft.Text == "" && len(draft.Attachments) == 0:
+	case strings.TrimSpace(draft.Text) == "" && len(draft.Attachments) == 0:
 		return core.FieldErrorf("text", "the message is empty")
 	case len(draft.Text) > maxReplyText:
 		return core.FieldErrorf("text", "the text has %d bytes, at most %d are allowed: send it in parts or as a file", len(draft.Text), maxReplyText)
@@ -151,7 +153,7 @@ func takeUploads(tx *store.Tx, a Actor, uploads, ids []core.ID) ([]core.Attachme
 	var list []core.Attachment
 	for i, id := range uploads {
 		u, err := tx.Upload(id)
-		if err != nil {
+		if err != nil && core.CodeOf(err) != core.NotFound {
 			return nil, err
 		}
 		if u == nil || u.Agent != a.Agent {
@@ -185,6 +187,12 @@ func (d *Desk) Retry(ctx context.Context, a Actor, id core.ID, seq uint64) (*cor
 		}
 		if e == nil {
 			return core.Errorf(core.Conflict, "the message was not sent from here")
+		}
+		if c.State == core.Closed {
+			return core.Errorf(core.Conflict, "the conversation is closed for good")
+		}
+		if e.State == core.OutboxDone { // the provider took it whole and failed later: it goes out from the beginning
+			e.Resume, e.ExternalIDs, m.ExternalIDs = "", nil, nil
 		}
 		now := tx.Now()
 		e.ID, e.State, e.Attempts, e.NextAt, e.Deadline, e.Reason = outbox, core.OutboxQueued, nil, now, now.Add(sendWithin), nil

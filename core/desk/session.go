@@ -41,13 +41,26 @@ func closeSession(tx *store.Tx, c *core.Conversation, reason core.ClosureReason)
 	return nil
 }
 
-// ring proposes an open conversation to an agent and reserves the capacity.
+// ring proposes an open conversation to an agent and reserves the capacity. After the commit the caller tells the
+// timers, which count the ringing.
 func ring(tx *store.Tx, c *core.Conversation, ws *core.Workstream, agent string, offer core.ID) {
 	now := tx.Now()
-	c.Offer = &core.Offer{ID: offer, Agent: agent, Queue: c.Queue, At: now, Deadline: now.Add(ws.OfferTimeout)}
+	c.Offer = &core.Offer{ID: offer, Agent: agent, Queue: c.Queue, At: now, Deadline: store.Time(now.Add(ws.OfferTimeout))}
 	c.Units = ws.Capacity
 	openSession(tx, c, agent, true)
-	tx.PutTimer(&core.Timer{Due: c.Offer.Deadline, Kind: core.TimerOffer, Ref: string(c.ID), Offer: offer})
+	tx.PutTimer(offerTimer(c.ID, c.Offer))
+}
+
+func offerTimer(conversation core.ID, offer *core.Offer) *core.Timer {
+	return &core.Timer{Due: offer.Deadline, Kind: core.TimerOffer, Ref: string(conversation), Offer: offer.ID}
+}
+
+// hush ends the ringing: the offer was taken, or is taken back.
+func hush(tx *store.Tx, c *core.Conversation) {
+	if c.Offer != nil {
+		tx.DeleteTimer(offerTimer(c.ID, c.Offer))
+		c.Offer, c.Units = nil, 0
+	}
 }
 
 // silence takes a ringing offer back.
@@ -55,24 +68,28 @@ func silence(tx *store.Tx, c *core.Conversation, reason core.ClosureReason) erro
 	if c.Offer == nil {
 		return nil
 	}
-	c.Offer, c.Units = nil, 0
+	hush(tx, c)
 	return closeSession(tx, c, reason)
 }
 
 // assign gives a conversation to an agent; the session must have been opened.
-func assign(c *core.Conversation, ws *core.Workstream, agent string) {
-	c.State, c.Assignee, c.Former, c.Offer = core.Active, agent, "", nil
-	c.Units = ws.Capacity
-	c.Declines = nil
+func (d *Desk) assign(tx *store.Tx, c *core.Conversation, agent string) {
+	hush(tx, c)
+	c.Assignee, c.Former, c.Declines = agent, "", nil
+	c.Units = d.workstream(c).Capacity
+	d.enter(tx, c, core.Active)
+	tx.ClearRouteMark(c.ID)
 }
 
 // requeue puts a conversation back in line; the caller writes it with a route mark.
-func requeue(tx *store.Tx, c *core.Conversation) {
-	c.State, c.Assignee, c.Offer, c.Units = core.Open, "", nil, 0
+func (d *Desk) requeue(tx *store.Tx, c *core.Conversation) {
+	hush(tx, c)
+	c.Assignee, c.Units = "", 0
 	c.QueuedSince = tx.Now()
 	if c.WaitingSince.IsZero() {
 		c.WaitingSince = tx.Now()
 	}
+	d.enter(tx, c, core.Open)
 }
 
 // wrapUp ends a conversation; after-work goes on as long as the workstream says.
@@ -81,14 +98,16 @@ func (d *Desk) wrapUp(tx *store.Tx, c *core.Conversation, reason core.ClosureRea
 		return err
 	}
 	ws := d.workstream(c)
-	c.State, c.Former, c.WaitingSince = core.WrappingUp, c.Assignee, time.Time{}
+	c.Former, c.WaitingSince = c.Assignee, time.Time{}
 	switch ws.WrapUp.Block {
 	case "none":
 		c.Units = 0
 	case "custom":
-		tx.PutTimer(&core.Timer{Due: tx.Now().Add(ws.WrapUp.For), Kind: core.TimerWrapUp, Ref: string(c.ID)})
+		tx.PutTimer(&core.Timer{
+			Due: tx.Now().Add(ws.WrapUp.For), Kind: core.TimerWrapUp, Ref: string(c.ID), Version: uint64(c.Sessions), //nolint:gosec // a small count
+		})
 	}
-	d.autoClose(tx, c, ws.AutoClose.WrapUp)
+	d.enter(tx, c, core.WrappingUp)
 	tx.PutConversation(c, false)
 	return nil
 }
@@ -98,21 +117,68 @@ func (d *Desk) close(tx *store.Tx, c *core.Conversation, reason core.ClosureReas
 	if err := closeSession(tx, c, reason); err != nil {
 		return err
 	}
+	hush(tx, c)
 	if c.Assignee != "" {
 		c.Former = c.Assignee
 	}
-	c.State, c.Assignee, c.Offer, c.Units = core.Closed, "", nil, 0
+	c.Assignee, c.Units = "", 0
 	c.ClosedAt, c.WaitingSince, c.Reply = tx.Now(), time.Time{}, nil
+	d.enter(tx, c, core.Closed)
 	tx.ClearRouteMark(c.ID)
 	tx.PutConversation(c, false)
 	return nil
 }
 
-// autoClose arms the inactivity timer of the state that a conversation has just entered.
-func (d *Desk) autoClose(tx *store.Tx, c *core.Conversation, after time.Duration) {
-	if after > 0 {
-		tx.PutTimer(&core.Timer{Due: tx.Now().Add(after), Kind: core.TimerAutoClose, Ref: string(c.ID)})
+// enter moves a conversation into a state, from which its inactivity counts anew.
+func (d *Desk) enter(tx *store.Tx, c *core.Conversation, state core.State) {
+	c.State, c.LastActivity = state, tx.Now()
+	if state == core.Closed {
+		d.setCloseDue(tx, c, time.Time{})
+		return
 	}
+	d.armAutoClose(tx, c)
+}
+
+// armAutoClose makes sure that something looks at a conversation by the time it may close. A timer that is due earlier
+// does: it looks again when it finds that there was activity meanwhile.
+func (d *Desk) armAutoClose(tx *store.Tx, c *core.Conversation) {
+	limit := d.patience(c)
+	if limit <= 0 {
+		return
+	}
+	due := store.Time(c.LastActivity.Add(limit))
+	if c.CloseDue.IsZero() || due.Before(c.CloseDue) {
+		d.setCloseDue(tx, c, due)
+	}
+}
+
+func (d *Desk) setCloseDue(tx *store.Tx, c *core.Conversation, due time.Time) {
+	if !c.CloseDue.IsZero() {
+		tx.DeleteTimer(&core.Timer{Due: c.CloseDue, Kind: core.TimerAutoClose, Ref: string(c.ID)})
+	}
+	if c.CloseDue = due; !due.IsZero() {
+		tx.PutTimer(&core.Timer{Due: due, Kind: core.TimerAutoClose, Ref: string(c.ID)})
+	}
+}
+
+// patience is how long a conversation may be inactive in its state before it closes; 0 means for ever. Where capacity
+// is blocked for longer after the end, that rules.
+func (d *Desk) patience(c *core.Conversation) time.Duration {
+	ws := d.workstream(c)
+	switch c.State {
+	case core.Open:
+		return ws.AutoClose.Open
+	case core.Active:
+		return ws.AutoClose.Active
+	case core.Waiting:
+		return ws.AutoClose.Waiting
+	case core.WrappingUp:
+		if ws.AutoClose.WrapUp > 0 && ws.WrapUp.Block == "custom" {
+			return max(ws.AutoClose.WrapUp, ws.WrapUp.For)
+		}
+		return ws.AutoClose.WrapUp
+	}
+	return 0
 }
 
 // workstream returns a conversation's workstream; one that has left the configuration is stood in for by safe defaults,

@@ -2,7 +2,7 @@
 // offered it, each with its explanation. It reads no clock, no store and no configuration file; core/desk gives it
 // everything it decides from.
 //
-// Start reading at [ChooseQueue] and [ChooseAgent].
+// Start reading at [ChooseQueue] and [ChooseAgent]; explain.go says why in words.
 package routing
 
 import (
@@ -27,7 +27,7 @@ func ChooseQueue(setup *core.Setup, workstream string) (QueueChoice, error) {
 		return QueueChoice{}, fmt.Errorf("workstream %q does not exist", workstream)
 	}
 	if _, ok := setup.Queues[ws.FallbackQueue]; ok {
-		return QueueChoice{Queue: ws.FallbackQueue, Why: fmt.Sprintf("fallback queue of workstream %q", workstream)}, nil
+		return QueueChoice{Queue: ws.FallbackQueue, Why: fmt.Sprintf("the fallback queue of workstream %s", workstream)}, nil
 	}
 	return QueueChoice{}, fmt.Errorf("workstream %q has the fallback queue %q, which does not exist", workstream, ws.FallbackQueue)
 }
@@ -49,17 +49,18 @@ type Work struct {
 	Units            int
 	AllowedPresences []core.Presence
 	Declines         map[string]int // by agent
-	DeclinesAllowed  int
+	DeclinesAllowed  int            // declines after which an agent is not offered it again; 0 means no limit
 }
 
 // Verdict says why a candidate was or was not chosen.
 type Verdict struct {
-	Agent  string `json:"agent"`
-	Free   int    `json:"free"`
-	Result string `json:"result"` // "chosen", "eligible", or the reason against
+	Agent    string        `json:"agent"`
+	Free     int           `json:"free"`
+	Presence core.Presence `json:"presence,omitempty"` // where that is the reason
+	Result   string        `json:"result"`             // "chosen", "eligible", or the reason against
 }
 
-// Reasons against a candidate.
+// Results of a candidate.
 const (
 	Chosen           = "chosen"
 	Eligible         = "eligible"
@@ -69,23 +70,23 @@ const (
 	DeclinedBefore   = "declined before"
 )
 
-// AgentChoice is who is offered the conversation ("" for nobody), and how every candidate fared.
+// AgentChoice is who is offered the conversation ("" for nobody), why, and how every candidate fared.
 type AgentChoice struct {
 	Agent    string
+	Why      string // a sentence
 	Verdicts []Verdict
 }
 
 // ChooseAgent picks the member with the most free capacity; ties go to the longest idle, then to the name that sorts
 // first. Agents in a presence that the workstream does not allow, without room for the conversation, or who have
 // declined it as often as is allowed, are left out. Who declined it before is offered it again only when nobody else
-// is eligible.
+// is eligible: then whoever declined it least often.
 func ChooseAgent(work Work, candidates []Candidate) AgentChoice {
-	var choice AgentChoice
+	choice := AgentChoice{Verdicts: make([]Verdict, len(candidates))}
 	best, fallback := -1, -1
 	for i, c := range candidates {
-		reason := exclude(work, c)
-		choice.Verdicts = append(choice.Verdicts, Verdict{Agent: c.Agent, Free: c.Free(), Result: reason})
-		switch reason {
+		v := Verdict{Agent: c.Agent, Free: c.Free(), Result: judge(work, c)}
+		switch v.Result {
 		case Eligible:
 			if best < 0 || before(c, candidates[best]) {
 				best = i
@@ -94,19 +95,25 @@ func ChooseAgent(work Work, candidates []Candidate) AgentChoice {
 			if fallback < 0 || lessReluctant(work, c, candidates[fallback]) {
 				fallback = i
 			}
+		case PresenceExcluded:
+			v.Presence = c.Presence
 		}
+		choice.Verdicts[i] = v
 	}
 	if best < 0 {
 		best = fallback
 	}
-	if best >= 0 {
-		choice.Agent = candidates[best].Agent
-		choice.Verdicts[best].Result = Chosen
+	if best < 0 {
+		choice.Why = explainNobody(choice.Verdicts)
+		return choice
 	}
+	choice.Agent = candidates[best].Agent
+	choice.Why = explainChosen(work, candidates, choice.Verdicts, best)
+	choice.Verdicts[best].Result = Chosen
 	return choice
 }
 
-func exclude(work Work, c Candidate) string {
+func judge(work Work, c Candidate) string {
 	switch {
 	case !slices.Contains(work.AllowedPresences, c.Presence):
 		return PresenceExcluded

@@ -199,9 +199,20 @@ func (tx *Tx) Sessions(conversation core.ID) ([]*core.Session, error) {
 	return all[core.Session](tx, kv.Prefix(newKey(familyConversation).id(conversation).byte(partSession)))
 }
 
-// AddTrace appends an entry to a conversation's routing trace. n tells entries of one transaction apart.
-func (tx *Tx) AddTrace(conversation core.ID, n int, entry *core.TraceEntry) {
-	put(tx, traceKey(conversation, entry.At, n), entry)
+// AddTrace appends an entry to a conversation's routing trace: behind those of the same millisecond.
+func (tx *Tx) AddTrace(conversation core.ID, entry *core.TraceEntry) {
+	for n := 0; ; n++ {
+		k := traceKey(conversation, entry.At, n)
+		_, err := tx.kv.Get(k)
+		if err == kv.ErrNotFound {
+			put(tx, k, entry)
+			return
+		}
+		if err != nil {
+			tx.fail(err)
+			return
+		}
+	}
 }
 
 func traceKey(conversation core.ID, at time.Time, n int) key {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/base64"
+	"iter"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
@@ -62,6 +63,27 @@ func (tx *Tx) WaitingIn(queues []string, cursor string, limit int) (Page, error)
 		merged = mergeSorted(merged, own, limit+1)
 	}
 	return tx.load(merged, limit)
+}
+
+// OpenConversations yields every open conversation: those in a queue, then those that the router has yet to look at.
+// One may come twice.
+func (tx *Tx) OpenConversations() iter.Seq2[*core.Conversation, error] {
+	return func(yield func(*core.Conversation, error) bool) {
+		for _, prefix := range []key{newKey(familyList, listQueue), newKey(familyRoute)} {
+			for p, err := range tx.kv.Scan(keysOf(prefix)) {
+				var c *core.Conversation
+				if err == nil {
+					c, err = tx.Conversation(idAt(p.Key, len(p.Key)-16))
+				}
+				if core.CodeOf(err) == core.NotFound {
+					continue // erased
+				}
+				if !yield(c, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // CountWaiting counts what waits in a queue, up to limit.
