@@ -118,8 +118,12 @@ func showDetail(tx *store.Tx, c *core.Conversation) (*detail, error) {
 	if err != nil {
 		return nil, err
 	}
+	variables, err := tx.Variables(c.ID)
+	if err != nil {
+		return nil, err
+	}
 	d := &detail{
-		Summary: summary, Context: c.Context, Sessions: make([]sessionView, 0, len(sessions)),
+		Summary: summary, Context: variables, Sessions: make([]sessionView, 0, len(sessions)),
 		Identity: identityOf{Kind: c.Identity.Kind, Value: c.Identity.Value}, Thread: c.Thread.Kind,
 	}
 	if d.Context == nil {
