@@ -107,6 +107,7 @@ func Start(ctx context.Context, o Options) (a *App, err error) {
 		return nil, err
 	}
 	a.serve()
+	a.ready.set(true)
 	return a, nil
 }
 
@@ -179,8 +180,8 @@ func (a *App) build() error {
 		Path: d.configPath, Required: d.configRequired, Environment: d.environment, History: d.history, Apply: a.apply, Report: a.reportProblems,
 	})
 	a.metrics = newMetrics(a)
-	a.server = a.newServer(media)
-	return nil
+	a.server, err = a.newServer(media)
+	return err
 }
 
 // apply puts a configuration in force everywhere, or nowhere.
@@ -279,8 +280,7 @@ func (a *App) Stop() {
 		if a.hub != nil {
 			a.hub.Close()
 		}
-		switch {
-		case a.server != nil:
+		if a.server != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			if err := a.server.Close(ctx); err != nil {
 				a.log.Warn("some requests were cut off", "error", err)

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/api"
+	"github.com/guichet/guichet/core/api/request"
+	"github.com/guichet/guichet/core/channel"
+)
+
+// newServer makes the HTTP server.
+func (a *App) newServer(media *mediaStore) (*api.Server, error) {
+	proxies, err := proxiesOf(a.data.config.Server.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Options{
+		Store: a.data.store, Desk: a.desk, Auth: a.auth, Hub: a.hub, Channels: a.host, Blobs: a.data.blobs, Grants: media.public,
+		Callbacks: a.callbacks, Configuration: a.configuration, Ready: a.checkReady, Metrics: a.metrics.registry,
+		PublicURL: a.publicURL, TrustedProxies: proxies, Log: a.log.Named("http"),
+	})
+}
+
+// proxiesOf parses addresses and networks that the configuration has checked.
+func proxiesOf(texts []string) (request.Proxies, error) {
+	var list request.Proxies
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, core.FieldErrorf("server.trusted_proxies", "%q is neither an address nor a network", text)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		list = append(list, network)
+	}
+	return list, nil
+}
+
+// callbacks lists the addresses that a plugin's provider calls.
+func (a *App) callbacks(plugin string) []api.Callback {
+	m, ok := a.host.Manifest(plugin)
+	if !ok {
+		return nil
+	}
+	var list []api.Callback
+	for _, c := range m.GetCallbacks() {
+		list = append(list, api.Callback{Path: c.GetPath(), Title: c.GetTitle(), Help: c.GetHelp()})
+	}
+	return list
+}
+
+// configuration tells how the configuration stands.
+func (a *App) configuration() api.Configuration {
+	_, revision := a.source.Current()
+	c := api.Configuration{Revision: revision}
+	for _, p := range a.source.Problems() {
+		c.Problems = append(c.Problems, api.ConfigurationProblem{
+			Path: p.Path, Line: p.Line, Column: p.Column, Problem: p.Message, Remedy: p.Remedy,
+		})
+	}
+	switch {
+	case len(c.Problems) > 0:
+		c.Banner = "The configuration file has problems; the last good version is in force."
+	case a.allowsTest():
+		c.Banner = "Test accounts are allowed although this server is reached over https."
+	}
+	return c
+}
+
+func (a *App) allowsTest() bool {
+	current, _ := a.source.Current()
+	return current != nil && current.Server.AllowTest
+}
+
+// checkReady returns nil once the store is open and every plugin that is needed has started.
+func (a *App) checkReady(context.Context) error {
+	if !a.ready.is() {
+		return core.Errorf(core.Unavailable, "starting or stopping")
+	}
+	for _, p := range a.host.Status() {
+		if p.State != channel.Running {
+			return core.Errorf(core.Unavailable, "plugin %s is %s", p.Name, p.State)
+		}
+	}
+	return nil
+}
