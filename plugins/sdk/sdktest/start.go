@@ -1,0 +1,111 @@
+// Package sdktest proves that a channel plugin keeps the contract: [Run] is the conformance suite, over real gRPC in one
+// process; [Start] is what it is made of, for a plugin's own tests.
+//
+// It must not know the host beyond the protocol. Start reading at [Run].
+package sdktest
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	plugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// Plugin is a plugin under test, reached by gRPC.
+type Plugin struct {
+	Manifest   *channelv1.Manifest
+	Channel    channelv1.ChannelClient
+	Webhook    channelv1.WebhookClient
+	Media      channelv1.MediaClient
+	Profiles   channelv1.ProfilesClient
+	Signals    channelv1.SignalsClient
+	Reconciler channelv1.ReconcilerClient
+	Host       *Host
+	revision   uint64
+}
+
+// Start serves p in this process and connects to it; the test's end closes both.
+func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
+	t.Helper()
+	served, err := sdk.Served(p)
+	if err != nil {
+		t.Fatalf("the plugin cannot be served: %v", err)
+	}
+	host := newHost()
+	client, server := plugin.TestPluginGRPCConn(t, true, map[string]plugin.Plugin{channelv1.PluginName: &both{served: served, host: host}})
+	t.Cleanup(func() {
+		_ = client.Close()
+		server.Stop()
+	})
+	dispensed, err := client.Dispense(channelv1.PluginName)
+	if err != nil {
+		t.Fatalf("connect to the plugin: %v", err)
+	}
+	conn := dispensed.(*grpc.ClientConn)
+	started := &Plugin{
+		Channel: channelv1.NewChannelClient(conn), Webhook: channelv1.NewWebhookClient(conn), Media: channelv1.NewMediaClient(conn),
+		Profiles: channelv1.NewProfilesClient(conn), Signals: channelv1.NewSignalsClient(conn),
+		Reconciler: channelv1.NewReconcilerClient(conn), Host: host,
+	}
+	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"})
+	if err != nil {
+		t.Fatalf("describe: %v", err)
+	}
+	return started
+}
+
+// Account makes an account with a revision higher than all before.
+func (p *Plugin) Account(t testing.TB, id string, settings map[string]any) *channelv1.Account {
+	t.Helper()
+	document, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.revision++
+	return &channelv1.Account{
+		Id: id, Revision: p.revision, SettingsJson: document, PublicUrl: "https://desk.example.com/channels/" + id, Test: true,
+	}
+}
+
+// Open opens an account, or replaces its settings.
+func (p *Plugin) Open(t testing.TB, id string, settings map[string]any) {
+	t.Helper()
+	if _, err := p.Channel.Open(t.Context(), &channelv1.OpenRequest{Account: p.Account(t, id, settings)}); err != nil {
+		t.Fatalf("open account %s: %v", id, err)
+	}
+}
+
+// both is the two ends of a plugin for go-plugin's in-process connection.
+type both struct {
+	plugin.NetRPCUnsupportedPlugin
+	served plugin.GRPCPlugin
+	host   *Host
+}
+
+// GRPCServer serves the plugin.
+func (b *both) GRPCServer(broker *plugin.GRPCBroker, server *grpc.Server) error {
+	return b.served.GRPCServer(broker, server)
+}
+
+// GRPCClient serves the host to the plugin and hands out the connection.
+func (b *both) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	ready := make(chan struct{})
+	go broker.AcceptAndServe(channelv1.HostBrokerID, func(options []grpc.ServerOption) *grpc.Server {
+		defer close(ready)
+		server := grpc.NewServer(options...)
+		channelv1.RegisterHostServer(server, b.host)
+		return server
+	})
+	select {
+	case <-ready:
+		return conn, nil
+	case <-time.After(5 * time.Second):
+		return nil, errNoHost
+	}
+}
