@@ -1,0 +1,154 @@
+package sdktest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	channelv1 "github.com/guichet/guichet/plugins/proto"
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// brokenVariable makes the sample plugin break one rule; the suite must notice.
+const brokenVariable = "SDKTEST_BROKEN"
+
+type settings struct {
+	Secret string `setting:"secret" kind:"secret" required:"true"`
+	Limit  int    `setting:"limit"`
+}
+
+type channel struct {
+	settings settings
+	broken   string
+}
+
+func (c *channel) Send(context.Context, *sdk.Outgoing) (sdk.Receipt, error) {
+	return sdk.Receipt{}, nil
+}
+
+func (c *channel) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	good := sign(verification, c.settings.Secret, body)
+	if c.broken != "verification" && !hmac.Equal([]byte(r.Header.Get("X-Sum")), []byte(good)) {
+		http.Error(w, "who are you", http.StatusForbidden)
+		return
+	}
+	var ids []string
+	if err := json.Unmarshal(body, &ids); err != nil {
+		if c.broken == "panic" {
+			panic(err)
+		}
+		http.Error(w, "what is this", http.StatusBadRequest)
+		return
+	}
+	for _, id := range ids {
+		if c.broken == "ids" {
+			id = rand.Text()
+		}
+		w.Receive(sdk.Event{ID: id, Message: &sdk.Message{Text: "hello"}})
+	}
+	if c.broken == "verification" {
+		w.Receive(sdk.Event{ID: "forged", Message: &sdk.Message{}})
+	}
+}
+
+var verification = &channelv1.Verification{
+	Algorithm: "hmac-sha1", Header: "X-Sum", Encoding: "hex", Prefix: "sha1=", SecretSetting: "secret", Path: "in", Status: 200,
+}
+
+func sample(broken string) sdk.Plugin[settings] {
+	p := sdk.Plugin[settings]{
+		Manifest: sdk.Manifest{
+			ID: "sample", Name: "Sample", Version: "1", Services: sdk.Services{Webhook: true}, Callbacks: []sdk.Callback{{Path: "in"}},
+			Verification: &sdk.Verification{Algorithm: "hmac-sha1", Header: "X-Sum", Encoding: "hex", Prefix: "sha1=", SecretSetting: "secret", Path: "in", Status: 200},
+		},
+		Open: func(_ context.Context, _ sdk.Account, s settings) (sdk.Channel, error) {
+			if s.Secret == "" || broken == "open" {
+				return nil, fmt.Errorf("no secret")
+			}
+			return &channel{settings: s, broken: broken}, nil
+		},
+	}
+	if broken == "callback" {
+		p.Manifest.Callbacks[0].Path = "/in"
+	}
+	return p
+}
+
+func genuine() Option {
+	return Genuine("two messages", request("a", "POST", "in", []byte(`["1","2"]`)))
+}
+
+func TestGoodPluginPasses(t *testing.T) { Run(t, sample(""), genuine()) }
+
+// TestRunBroken is run by TestBrokenPluginsFail in a process of its own.
+func TestRunBroken(t *testing.T) {
+	broken := os.Getenv(brokenVariable)
+	if broken == "" {
+		t.Skip("run by TestBrokenPluginsFail")
+	}
+	Run(t, sample(broken), genuine())
+}
+
+func TestBrokenPluginsFail(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for broken, want := range map[string]string{
+		"verification": "--- FAIL: TestRunBroken/forged_requests",
+		"panic":        "--- FAIL: TestRunBroken/forged_requests",
+		"ids":          "--- FAIL: TestRunBroken/genuine_requests",
+		"open":         "--- FAIL: TestRunBroken/accounts",
+		"callback":     "--- FAIL: TestRunBroken/manifest",
+	} {
+		run := exec.Command(self, "-test.run", "^TestRunBroken$")
+		run.Env = append(os.Environ(), brokenVariable+"="+broken)
+		out, err := run.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("a plugin with a broken rule (%s): %v, output lacks %q:\n%.2000s", broken, err, want, out)
+		}
+	}
+}
+
+func TestHost(t *testing.T) {
+	used := make(chan error, 1)
+	p := sample("")
+	p.Open = func(ctx context.Context, a sdk.Account, _ settings) (sdk.Channel, error) {
+		handle, err := a.Host.PutMedia(ctx, "text/plain", "a", strings.NewReader(strings.Repeat("x", 300<<10)))
+		if err == nil {
+			var m *sdk.Media
+			if m, err = a.Host.GetMedia(ctx, handle); err == nil {
+				content, _ := io.ReadAll(m.Body)
+				if _ = m.Body.Close(); len(content) != 300<<10 {
+					err = fmt.Errorf("%d bytes came back", len(content))
+				}
+			}
+		}
+		if err == nil {
+			_, err = a.Host.Keys(ctx, "https://keys.example.com", "1")
+		}
+		if err == nil {
+			err = a.Host.Receive(ctx, &sdk.Cursor{Name: "c"}, sdk.Event{ID: "1", Blocked: &sdk.Blocked{}})
+		}
+		used <- err
+		return &channel{}, nil
+	}
+	s := Start(t, p)
+	s.Host.PublishKeys("https://keys.example.com", []byte("{}"))
+	s.Open(t, "a", map[string]any{"secret": "x"})
+	if err := <-used; err != nil {
+		t.Fatal(err)
+	}
+	if events, cursor := s.Host.Received(); len(events) != 1 || cursor.GetName() != "c" {
+		t.Errorf("received %v %v", events, cursor)
+	}
+}
