@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
@@ -42,9 +43,7 @@ func encode(v any) ([]byte, error) {
 // decode reads JSON into v, a pointer to the zero value of a record. It reports whether the record has fields that this
 // version does not know.
 func decode[T any](body []byte, v *T) (unknown bool, err error) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err == nil {
+	if strictly(body, v) {
 		return false, nil
 	}
 	var again T
@@ -53,6 +52,39 @@ func decode[T any](body []byte, v *T) (unknown bool, err error) {
 	}
 	*v = again
 	return true, nil
+}
+
+// strict is a decoder that refuses unknown fields. Its buffer, which would otherwise be made for every record, is used
+// again as long as nothing went wrong and no record was long.
+type strict struct {
+	from    bytes.Reader
+	decoder *json.Decoder
+}
+
+const strictKeeps = 16 << 10 // bytes of a record after which a decoder is not kept
+
+var stricts = sync.Pool{New: func() any {
+	s := new(strict)
+	s.decoder = json.NewDecoder(&s.from)
+	s.decoder.DisallowUnknownFields()
+	return s
+}}
+
+// strictly reports whether body is one JSON value whose fields v all knows, and decodes it into v.
+func strictly(body []byte, v any) bool {
+	s := stricts.Get().(*strict)
+	s.from.Reset(body)
+	if err := s.decoder.Decode(v); err != nil {
+		return false
+	}
+	if s.from.Len() > 0 || s.decoder.Buffered().(*bytes.Reader).Len() > 0 {
+		return false // something follows, which json.Unmarshal will name
+	}
+	s.from.Reset(nil)
+	if len(body) <= strictKeeps {
+		stricts.Put(s)
+	}
+	return true
 }
 
 // body returns the JSON of the record whose stored value is raw, reading the rest of a long one.

@@ -192,7 +192,7 @@ func TestAMissingPartIsAnError(t *testing.T) {
 
 func TestDecodeRefusesWhatItCannotRead(t *testing.T) {
 	tx := &Tx{view: true}
-	for _, raw := range []string{"", "\x09{}", "\x02", "\x01", "\x01[]", "\x01{\"name\":1}"} {
+	for _, raw := range []string{"", "\x09{}", "\x02", "\x01", "\x01[]", "\x01{}{}", "\x01{} x", "\x01{\"name\":1}"} {
 		if _, err := read[core.Contact](tx, []byte("k"), []byte(raw)); err == nil {
 			t.Errorf("%q was read", raw)
 		}
