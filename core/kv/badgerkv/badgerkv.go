@@ -62,12 +62,13 @@ type DB struct {
 	events    *events
 	space     *space
 
-	closing   sync.Once
-	closeErr  error
-	failing   sync.Once
-	fatal     chan error
-	stopWatch context.CancelFunc
-	watching  sync.WaitGroup
+	closing    sync.Once
+	closeErr   error
+	failing    sync.Once
+	fatal      chan error
+	stopTables func() // ends the allocation of tables
+	stopWatch  context.CancelFunc
+	watching   sync.WaitGroup
 }
 
 var _ kv.DB = (*DB)(nil)
@@ -116,6 +117,16 @@ func (db *DB) start(free int64) (err error) {
 	if err := db.space.admitOpening(free, leftovers); err != nil {
 		return err
 	}
+	if db.stopTables, err = watchTables(db.opt.Dir, db.space.tableBegun); err != nil {
+		// Without it, an instance of inotify too many, the reserve must do.
+		db.log.Warn("tables are not allocated ahead", "error", err)
+		db.stopTables = func() {}
+	}
+	defer func() {
+		if err != nil {
+			db.stopTables()
+		}
+	}()
 	if db.bdg, err = badger.OpenManaged(profile(db.opt, db.space)); err != nil {
 		return fmt.Errorf("badgerkv: open %s: %w", db.opt.Dir, err)
 	}
@@ -171,7 +182,8 @@ func profile(opt Options, s *space) badger.Options {
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20)
 	if opt.MemTableBytes < bigMemTable {
-		b = b.WithNumLevelZeroTablesStall(3)
+		// A compaction of level 0 writes at most its two tables and the base level again, before it deletes them.
+		b = b.WithNumLevelZeroTables(1).WithNumLevelZeroTablesStall(2).WithBaseTableSize(1 << 20).WithBaseLevelSize(4 << 20)
 	}
 	return b
 }
@@ -302,7 +314,9 @@ func (db *DB) close() error {
 	if err := db.space.admitClosing(); err != nil {
 		return err
 	}
-	if err := db.bdg.Close(); err != nil {
+	err := db.bdg.Close()
+	db.stopTables()
+	if err != nil {
 		return fmt.Errorf("badgerkv: close: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,29 +22,35 @@ import (
 //   - The active log's blocks are allocated before they are written.
 //   - Updates are refused (kv.ErrFull) while less than a reserve is free: enough for the flushes and compactions that
 //     earlier updates have caused.
-//   - A third of the reserve is a file, the ballast, that nobody else can use up. It shrinks step by step while others
-//     go on filling the volume, so that what Badger has begun can end.
+//   - A part of the reserve is a file, the ballast, that nobody else can use up. It gives way in small steps while
+//     others go on filling the volume, and as a whole when Badger begins a table that needs it.
+//   - A table's blocks are allocated as soon as its file appears, while Badger still copies the table into it.
 //   - A compaction waits before each table while there is no room for it.
 //   - Opening and closing, which write tables, are refused as well.
 //
-// What remains is a volume that somebody fills entirely, ballast included, in the few milliseconds in which Badger
-// copies a table into its file. Then the process ends; nothing acknowledged is lost.
+// What remains is a volume whose last block is taken by somebody else in the fraction of a millisecond between the making
+// of a table's file and the allocation of its blocks, or who takes the ballast, too, while a flush is on its way. Then the
+// process ends; nothing acknowledged is lost.
 type space struct {
 	dir      string
 	memtable int64
-	reserve  int64 // bytes, ballast included, that must be free for updates
+	reserve  int64 // bytes; see required
 	floor    int64 // the ballast gives way to keep this much free
 	log      hclog.Logger
 
 	mu      sync.Mutex
 	full    bool
 	ballast int64 // bytes the ballast holds now
+	data    int64 // bytes in tables
 	ready   bool  // the active log's blocks are allocated
 	active  int   // number of the active log
 	written int64 // bytes in the active log, about
 	changed bool  // the active log is new and its name not yet durable
-	leaving atomic.Bool
-	tables  atomic.Int64 // tables that passed beforeTable
+
+	leaving   atomic.Bool
+	held      atomic.Int64 // compactions that wait in beforeTable
+	compacted atomic.Int64 // tables that passed it
+	tables    atomic.Int64 // tables that tableBegun has allocated
 }
 
 const (
@@ -55,16 +62,22 @@ const (
 	watchFull = 2 * time.Millisecond
 )
 
-// newSpace chooses the reserve: a tenth of the volume, at most 200 MB, but at least three memtables (a flush, a
-// compaction's output, and as much again for what goes on while the volume fills).
+// newSpace chooses the reserve: a tenth of the volume, at most 200 MB, but at least four memtables.
 func newSpace(dir string, memtable, total int64, log hclog.Logger) *space {
-	s := &space{dir: dir, memtable: memtable, floor: memtable, log: log}
-	s.reserve = max(min(total/10, reserveMost), 3*memtable)
+	s := &space{dir: dir, memtable: memtable, floor: 2 << 20, log: log}
+	s.reserve = max(min(total/10, reserveMost), 4*memtable)
 	return s
 }
 
-// ballastGoal is the size of the ballast when all is well.
-func (s *space) ballastGoal() int64 { return s.reserve / 3 }
+// required is what must be free, ballast included, for updates: the reserve, but on a small volume, where a compaction
+// may read most of the tables and write them again before it deletes them, room for that and for two flushes. With mu
+// held.
+func (s *space) required() int64 {
+	return max(s.reserve, s.flushNeed()+s.memtable*3/2+min(s.data, 8*s.memtable))
+}
+
+// ballastGoal is the size of the ballast when all is well: a third of the reserve, but enough for one flush.
+func (s *space) ballastGoal() int64 { return max(s.reserve/3, s.flushNeed()) }
 
 // flushNeed is what writing one memtable as a table takes, index included.
 func (s *space) flushNeed() int64 { return s.memtable + s.memtable/4 + 2<<20 }
@@ -102,9 +115,10 @@ func (s *space) begin() {
 		s.ready = true
 		return
 	}
-	if free < s.reserve || !s.arm() {
+	s.data = tableBytes(s.dir)
+	if free < s.required() || !s.arm() {
 		s.full = true
-		s.log.Warn("the disk is too full to write", "free", free, "reserve", s.reserve)
+		s.log.Warn("the disk is too full to write", "free", free, "required", s.required())
 	}
 }
 
@@ -135,29 +149,67 @@ func (s *space) observe() {
 		return
 	}
 	if !s.full {
-		if s.ready && free >= s.reserve-s.ballast {
+		if required := s.required(); s.ready && free >= required-s.ballast && !(free < 2*required && s.backlog()) {
 			return
 		}
 		s.full = true
-		s.log.Warn("the disk is nearly full: updates are refused", "free", free, "reserve", s.reserve)
+		s.log.Warn("the disk is nearly full: updates are refused", "free", free, "required", s.required())
 	}
 	if give := min(s.floor-free, s.ballast); give > 0 {
-		if err := os.Truncate(filepath.Join(s.dir, ballastFile), s.ballast-give); err != nil {
-			s.log.Error("cannot give the ballast back", "error", err)
-			return
-		}
-		s.ballast -= give
+		s.give(give)
 		return
 	}
-	// An eighth more than the reserve, so that it does not change to and fro.
-	need := s.reserve + s.reserve/8
+	// An eighth more, so that it does not change to and fro.
+	need := s.required()
+	need += need / 8
 	if !s.ready {
 		need += s.logBytes()
 	}
-	if free+s.ballast >= need && s.arm() {
+	if free+s.ballast >= need && !s.backlog() && s.arm() {
 		s.full = false
 		s.log.Info("the disk has room again: updates are accepted", "free", free)
 	}
+}
+
+// backlog reports whether two logs wait to be flushed: a transaction that fills the active one would then wait inside
+// Badger, where it cannot be refused any more. With mu held.
+func (s *space) backlog() bool { return exists(s.logName(s.active - 2)) }
+
+// give returns n bytes of the ballast to the volume. With mu held.
+func (s *space) give(n int64) {
+	if err := os.Truncate(filepath.Join(s.dir, ballastFile), s.ballast-n); err != nil {
+		s.log.Error("cannot give the ballast back", "error", err)
+		return
+	}
+	s.ballast -= n
+}
+
+// tableBegun allocates the blocks of a table whose file Badger has just made.
+func (s *space) tableBegun(name string) {
+	size := int64(0)
+	for range 1000 { // Badger sets the length right after it has made the file
+		info, err := os.Stat(name)
+		if err != nil {
+			return
+		}
+		if size = info.Size(); size > 0 {
+			break
+		}
+		runtime.Gosched()
+	}
+	data := tableBytes(s.dir)
+	s.mu.Lock()
+	s.data = data
+	if free, _ := volume(s.dir); free >= 0 && free < size+s.floor && s.ballast > 0 {
+		s.full = true
+		s.give(s.ballast)
+	}
+	s.mu.Unlock()
+	if err := allocate(name, size); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.log.Warn("cannot allocate a table", "error", err)
+		return
+	}
+	s.tables.Add(1)
 }
 
 // admit is asked before each batch; it returns kv.ErrFull while updates are refused.
@@ -187,7 +239,9 @@ func (s *space) watch(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
+		data := tableBytes(s.dir)
 		s.mu.Lock()
+		s.data = data
 		s.observe()
 		next := watchIdle
 		if s.full && s.ballast > 0 {
@@ -229,15 +283,26 @@ func (s *space) logChanged() bool {
 	return changed
 }
 
-// beforeTable holds a compaction back while there is no room for its next table.
+// beforeTable holds a compaction back while there is no room for its next table and a flush.
 func (s *space) beforeTable() {
-	s.tables.Add(1)
+	held := false
 	for !s.leaving.Load() {
-		if free, _ := volume(s.dir); free < 0 || free >= s.memtable/2 {
-			return
+		s.mu.Lock()
+		ballast := s.ballast
+		s.mu.Unlock()
+		if free, _ := volume(s.dir); free < 0 || free+ballast >= s.flushNeed()+s.memtable/2 {
+			break
+		}
+		if !held {
+			held = true
+			s.held.Add(1)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+	if held {
+		s.held.Add(-1)
+	}
+	s.compacted.Add(1)
 }
 
 // admitClosing gives the ballast back and refuses to close while the memtable could not be written as a table.
@@ -249,6 +314,9 @@ func (s *space) admitClosing() error {
 	}
 	s.ballast = 0
 	need := min(s.flushNeed(), s.written+s.written/4+2<<20)
+	if s.held.Load() > 0 {
+		need += 3 * s.memtable // Badger waits for the compaction to end
+	}
 	if free, _ := volume(s.dir); free >= 0 && free < need {
 		return fmt.Errorf("badgerkv: %s has %d MB free, %d MB are needed to close: %w", s.dir, free>>20, need>>20+1, kv.ErrFull)
 	}
@@ -269,6 +337,23 @@ func newestLog(dir string) int {
 		}
 	}
 	return newest
+}
+
+// tableBytes returns the length of all tables in dir.
+func tableBytes(dir string) (sum int64) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".sst" {
+			continue
+		}
+		if info, err := e.Info(); err == nil { // it may just have been deleted
+			sum += info.Size()
+		}
+	}
+	return sum
 }
 
 func exists(name string) bool {

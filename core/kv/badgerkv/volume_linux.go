@@ -1,6 +1,8 @@
 package badgerkv
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -48,6 +50,43 @@ func fallocate(name string, flags int, mode uint32, n int64) error {
 		return fmt.Errorf("allocate %s: %w", name, err)
 	}
 	return nil
+}
+
+// watchTables calls begun for each table that is made in dir, from a goroutine of its own, until stop is called. stop
+// waits for the goroutine.
+func watchTables(dir string, begun func(name string)) (stop func(), err error) {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", dir, err)
+	}
+	events := os.NewFile(uintptr(fd), "inotify")
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_CREATE); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch %s: %w", dir, err), events.Close())
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		buf := make([]byte, 16<<10)
+		for {
+			n, err := events.Read(buf)
+			if err != nil {
+				return // closed
+			}
+			// Each event is 16 bytes, the last 4 of which are the length of the name that follows, padded with zeros.
+			for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
+				end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:]))
+				name := string(bytes.TrimRight(b[unix.SizeofInotifyEvent:end], "\x00"))
+				if filepath.Ext(name) == ".sst" {
+					begun(filepath.Join(dir, name))
+				}
+				b = b[end:]
+			}
+		}
+	}()
+	return func() {
+		events.Close()
+		<-ended
+	}, nil
 }
 
 // diskUse returns the bytes that the files in dir take on disk, without the ballast.
