@@ -83,7 +83,6 @@ func manifest() sdk.Manifest {
 			Groups:          true,
 			SenderName:      true,
 		},
-		RequiresConsent: true,
 		Verification: &sdk.Verification{
 			Algorithm:     "hmac-sha256",
 			Header:        signatureHeader,
