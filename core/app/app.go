@@ -77,38 +77,41 @@ type App struct {
 }
 
 // Start opens the data directory, binds the address and starts everything. On error nothing is left running.
-func Start(ctx context.Context, o Options) (a *App, err error) {
+func Start(ctx context.Context, o Options) (*App, error) {
 	data, err := Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	a = &App{data: data, log: data.log, options: data.options}
+	a := &App{data: data, log: data.log, options: data.options}
+	if err := a.start(ctx); err != nil {
+		a.Stop()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) start(ctx context.Context) (err error) {
 	var life context.Context
 	life, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	defer func() {
-		if err != nil {
-			a.Stop()
-		}
-	}()
-	if err = a.listen(); err != nil {
-		return nil, err
+	if err := a.listen(); err != nil {
+		return err
 	}
-	if err = a.build(); err != nil {
-		return nil, err
+	if err := a.build(); err != nil {
+		return err
 	}
-	if err = a.source.Start(ctx); err != nil {
-		return nil, err
+	if err := a.source.Start(ctx); err != nil {
+		return err
 	}
-	if err = a.desk.Start(ctx); err != nil {
-		return nil, err
+	if err := a.desk.Start(ctx); err != nil {
+		return err
 	}
 	a.background(life)
 	if a.control, err = a.openControl(); err != nil {
-		return nil, err
+		return err
 	}
 	a.serve()
 	a.ready.set(true)
-	return a, nil
+	return nil
 }
 
 // listen binds the address before anything is started, so that a busy port is an error at once and callbacks know where

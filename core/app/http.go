@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net/netip"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/api"
@@ -12,7 +11,7 @@ import (
 
 // newServer makes the HTTP server.
 func (a *App) newServer(media *mediaStore) (*api.Server, error) {
-	proxies, err := proxiesOf(a.data.config.Server.TrustedProxies)
+	proxies, err := request.ParseProxies(a.data.config.Server.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
@@ -21,23 +20,6 @@ func (a *App) newServer(media *mediaStore) (*api.Server, error) {
 		Callbacks: a.callbacks, Configuration: a.configuration, Ready: a.checkReady, Metrics: a.metrics.registry,
 		PublicURL: a.publicURL, TrustedProxies: proxies, Log: a.log.Named("http"),
 	})
-}
-
-// proxiesOf parses addresses and networks that the configuration has checked.
-func proxiesOf(texts []string) (request.Proxies, error) {
-	var list request.Proxies
-	for _, text := range texts {
-		network, err := netip.ParsePrefix(text)
-		if err != nil {
-			address, err := netip.ParseAddr(text)
-			if err != nil {
-				return nil, core.FieldErrorf("server.trusted_proxies", "%q is neither an address nor a network", text)
-			}
-			network = netip.PrefixFrom(address, address.BitLen())
-		}
-		list = append(list, network)
-	}
-	return list, nil
 }
 
 // callbacks lists the addresses that a plugin's provider calls.
