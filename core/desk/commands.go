@@ -143,11 +143,11 @@ func (d *Desk) Typing(ctx context.Context, a Actor, id core.ID) {
 func (d *Desk) End(ctx context.Context, a Actor, id core.ID) (*core.Conversation, error) {
 	return d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
 		c, err := d.owned(tx, a, id)
+		if c != nil && c.Ended() { // again
+			return c, nil
+		}
 		if err != nil {
 			return nil, err
-		}
-		if c.State == core.WrappingUp || c.State == core.Closed {
-			return c, nil
 		}
 		if c.State != core.Active {
 			return nil, core.Errorf(core.Conflict, "the conversation is %s: pick or reopen it before ending it", c.State)
@@ -162,6 +162,9 @@ func (d *Desk) End(ctx context.Context, a Actor, id core.ID) (*core.Conversation
 func (d *Desk) Leave(ctx context.Context, a Actor, id core.ID) (*core.Conversation, error) {
 	return d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
 		c, err := d.owned(tx, a, id)
+		if c != nil && c.Former == a.Agent && (c.State == core.Waiting || c.State == core.Closed) { // again
+			return c, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -195,12 +198,13 @@ func (d *Desk) Leave(ctx context.Context, a Actor, id core.ID) (*core.Conversati
 func (d *Desk) Close(ctx context.Context, a Actor, id core.ID) (*core.Conversation, error) {
 	return d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
 		c, err := d.owned(tx, a, id)
+		if c != nil && c.State == core.Closed { // again
+			return c, nil
+		}
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case c.State == core.Closed:
-			return c, nil
 		case c.State == core.WrappingUp:
 			return c, d.close(tx, c, core.ConversationClosed)
 		case !a.seesAll():

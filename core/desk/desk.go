@@ -47,6 +47,8 @@ type Options struct {
 	Typing func(conversation *core.Conversation, stopped bool)
 	// CatchUp is how long, after a start, customer-visible timers wait for the channels; 0 means not at all.
 	CatchUp time.Duration
+	// StopPatience is how long Stop lets sends under way come to their end; 0 gives them up at once.
+	StopPatience time.Duration
 }
 
 // Desk runs the commands and the work beside them. Make one with New, Start it, Stop it.
@@ -57,6 +59,7 @@ type Desk struct {
 	log      hclog.Logger
 	setup    atomic.Pointer[core.Setup]
 	catchUp  time.Duration
+	patience time.Duration // of Stop
 	typing   func(*core.Conversation, bool)
 
 	router     *router
@@ -75,7 +78,7 @@ type Desk struct {
 
 // New returns a desk that is not yet running: commands work, nothing is routed or sent until Start.
 func New(o Options) *Desk {
-	d := &Desk{store: o.Store, channels: o.Channels, blobs: o.Blobs, log: o.Log, catchUp: o.CatchUp, typing: o.Typing}
+	d := &Desk{store: o.Store, channels: o.Channels, blobs: o.Blobs, log: o.Log, catchUp: o.CatchUp, patience: o.StopPatience, typing: o.Typing}
 	if d.log == nil {
 		d.log = hclog.NewNullLogger()
 	}
@@ -129,7 +132,8 @@ func (d *Desk) run(fn func()) {
 	}()
 }
 
-// Stop ends the work and waits for it. Sends in flight are given up; they are taken up again at the next start.
+// Stop ends the work and waits for it. Sends in flight may end by themselves for a while; those that do not are given up
+// and taken up again at the next start.
 func (d *Desk) Stop() {
 	if d.cancel != nil {
 		d.cancel()
@@ -203,7 +207,8 @@ func (d *Desk) seen(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, erro
 	return c, nil
 }
 
-// owned reads a conversation that the actor has, or may act on by role.
+// owned reads a conversation that the actor has, or may act on by role. One that the actor may see and no more comes
+// with an error, for commands that accept a repetition.
 func (d *Desk) owned(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, error) {
 	c, err := d.seen(tx, a, id)
 	if err != nil {
@@ -216,7 +221,7 @@ func (d *Desk) owned(tx *store.Tx, a Actor, id core.ID) (*core.Conversation, err
 	if c.State == core.Waiting {
 		remedy = "reopen it first"
 	}
-	return nil, core.Errorf(core.Forbidden, "this conversation is not yours: %s", remedy)
+	return c, core.Errorf(core.Forbidden, "this conversation is not yours: %s", remedy)
 }
 
 // change runs one command on one conversation and returns it as it stands afterwards.

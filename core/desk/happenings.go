@@ -179,7 +179,7 @@ func (d *Desk) applyStatus(tx *store.Tx, a *arrival) error {
 		if err != nil {
 			return err
 		}
-		if parked == nil || in.Status == core.Failed || in.Status.Rank() > parked.State.Rank() {
+		if parked == nil || weight(in.Status) > weight(parked.State) {
 			tx.Park(&core.ParkedStatus{Account: in.Account, ExternalID: external, State: in.Status, Reason: reason, At: in.OccurredAt})
 		}
 	}
@@ -189,21 +189,20 @@ func (d *Desk) applyStatus(tx *store.Tx, a *arrival) error {
 // mergeStatus raises a message's state: statuses may skip, repeat and come out of order. A failure counts until the
 // message is known to have been delivered; a receipt settles an unknown outcome.
 func mergeStatus(m *core.Message, status core.MessageState, reason *core.Reason) bool {
-	if m.From.Kind == core.FromCustomer || m.Visibility == core.InternalNote {
+	if m.From.Kind == core.FromCustomer || m.Visibility == core.InternalNote || weight(status) <= weight(m.State) {
 		return false
 	}
-	if status == core.Failed {
-		if m.State == core.Failed || m.State.Rank() >= core.Delivered.Rank() {
-			return false
-		}
-		m.State, m.Reason = core.Failed, reason
-		return true
-	}
-	if status.Rank() <= m.State.Rank() {
-		return false
-	}
-	m.State, m.Reason = status, nil
+	m.State, m.Reason = status, reason
 	return true
+}
+
+// weight orders what providers tell of a message: that it failed outweighs that it was sent, and that it arrived
+// outweighs both.
+func weight(s core.MessageState) int {
+	if s == core.Failed {
+		return 2*core.Sent.Rank() + 1
+	}
+	return 2 * s.Rank()
 }
 
 func joined(code, reason string) string {
