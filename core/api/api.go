@@ -139,17 +139,15 @@ const defaultMaxUpload = 100 << 20
 // Server answers HTTP.
 type Server struct {
 	Options
-	routes   []route
-	router   http.Handler
-	pages    *http.ServeMux
-	origin   *http.CrossOriginProtection
-	secure   bool   // the public address is https
-	host     string // of the public address
-	meter    *meter
-	static   staticFiles
-	http     http.Server
-	serving  context.Context
-	stopping context.CancelFunc
+	routes []route
+	router http.Handler
+	pages  *http.ServeMux
+	origin *http.CrossOriginProtection
+	secure bool   // the public address is https
+	host   string // of the public address
+	meter  *meter
+	static staticFiles
+	http   http.Server
 }
 
 // New returns a Server that does not listen yet.
@@ -182,7 +180,6 @@ func New(o Options) (*Server, error) {
 			s.pages.Handle(pattern, h)
 		}
 	}
-	s.serving, s.stopping = context.WithCancel(context.Background())
 	s.http = http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: o.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
@@ -203,9 +200,11 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-// Close stops listening, lets live sockets go, and waits for the requests in progress until ctx ends.
+// Close lets the live sockets go, stops listening, and waits for the requests in progress until ctx ends.
 func (s *Server) Close(ctx context.Context) error {
-	s.stopping()
+	if s.Hub != nil {
+		s.Hub.Close()
+	}
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // what is left is cut off; the first error tells

@@ -25,7 +25,7 @@ type operation struct {
 	multipart bool   // the body is a form with a file
 	answers   answers
 	file      bool  // the answer is a file
-	problems  []int // statuses of failures beyond 401 and 500
+	problems  []int // statuses of failures beyond those that any such request may meet
 }
 
 type parameter struct {
@@ -106,9 +106,15 @@ func describeOperation(route *route, parameters []object) object {
 		replies["200"], replies["206"] = file, file
 		replies["304"], replies["416"] = object{"description": "not modified"}, object{"description": "no such range"}
 	}
-	problems := append([]int{http.StatusInternalServerError}, doc.problems...)
+	problems := append([]int{http.StatusInternalServerError, http.StatusServiceUnavailable}, doc.problems...)
 	if !route.public {
 		problems = append(problems, http.StatusUnauthorized, http.StatusForbidden)
+	}
+	if route.method != http.MethodGet {
+		problems = append(problems, http.StatusForbidden, http.StatusInsufficientStorage)
+	}
+	if doc.body != "" {
+		problems = append(problems, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
 	}
 	for _, status := range problems {
 		replies[strconv.Itoa(status)] = object{

@@ -37,7 +37,7 @@ func (s *Server) table() []route {
 	return []route{
 		public(v1(post, "/setup", "", s.setUp, operation{
 			summary: "Create the first administrator with the one-time token that the server printed, and sign in.",
-			body:    "Setup", answers: answers{201: "Me"}, problems: []int{400, 403, 410},
+			body:    "Setup", answers: answers{201: "Me"}, problems: []int{409, 410, 429},
 		})),
 		public(v1(post, "/sign-in", "", s.signIn, operation{
 			summary: "Sign in; sets the cookie.", body: "SignIn", answers: answers{200: "Me"}, problems: []int{400, 401, 429, 503},

@@ -42,11 +42,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return nil // the library has answered
 	}
 	accepted.SetReadLimit(maxClientFrame)
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	stop := context.AfterFunc(s.serving, cancel)
-	defer stop()
-	err = s.Hub.Serve(ctx, &webSocket{accepted}, live.Subscriber{
+	err = s.Hub.Serve(r.Context(), &webSocket{accepted}, live.Subscriber{
 		Agent: who.Agent.ID, Credential: who.Credential, Since: since, Fresh: since == 0,
 		Check: func(ctx context.Context) error { return s.stillHolds(ctx, r, who, token) },
 	})

@@ -46,7 +46,7 @@ func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, passw
 	switch {
 	case known && person.Role != "" && person.Role != agent.Role:
 		return nil, core.Errorf(core.Conflict,
-			"%s has the role %q in the configuration. Change it there, or leave the role out.", email, agent.Role)
+			"in the configuration %s has the role %q: change it there, or leave the role out", email, agent.Role)
 	case !known && person.Role == "":
 		person.Role = core.AgentRole
 	}

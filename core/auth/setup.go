@@ -68,7 +68,7 @@ func (a *Auth) Setup(ctx context.Context, token, email, name, password, address 
 	by := Actor{Agent: "system", Role: core.Administrator, Address: address}
 	if agent, ok := a.setup().AgentByEmail(email); ok && agent.Role != core.Administrator {
 		return nil, core.Errorf(core.Conflict,
-			"%s has the role %q in the configuration. The first person to sign in must be an administrator.", email, agent.Role)
+			"the first person to sign in must be an administrator, and in the configuration %s has the role %q", email, agent.Role)
 	}
 	if err := CheckPassword(password, email, name); err != nil {
 		return nil, err

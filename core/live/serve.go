@@ -36,8 +36,12 @@ const writePatience = 10 * time.Second
 // Serve runs a socket until it ends, closes conn, and returns why it ended.
 func (h *Hub) Serve(ctx context.Context, conn Conn, sub Subscriber) error {
 	s, err := h.join(sub)
-	if err != nil {
-		conn.Close(CloseGone, "this person is not configured")
+	switch {
+	case core.CodeOf(err) == core.Unavailable:
+		conn.Close(CloseGoingAway, "the server is stopping")
+		return err
+	case err != nil:
+		conn.Close(CloseGone, "this person is no longer configured")
 		return err
 	}
 	defer h.serving.Done()
