@@ -118,7 +118,7 @@ func TestCrashIsRestartedAtOnceAndShown(t *testing.T) {
 	if r, err := b.post(t, "shop", "crash", nil); err == nil || r.Status != 503 {
 		t.Errorf("answered %+v, %v", r, err)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	b.live(t, first.generation+1)
@@ -175,12 +175,16 @@ func TestHangHarmsNoOther(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.AccountConcurrency = 4 })
 	b.setup = setupOf(fakeAccount("shop"), fakeAccount("other"))
 	b.run(t)
-	start := time.Now()
-	answers := make(chan Response, 20)
+	type answer struct {
+		Response
+		took time.Duration
+	}
+	answers := make(chan answer, 20)
 	for range 20 {
 		go func() {
+			start := time.Now()
 			r, _ := b.HandleHTTP(context.Background(), "shop", Request{Method: "POST", Path: "hang", ReceivedAt: time.Now()})
-			answers <- r
+			answers <- answer{r, time.Since(start)}
 		}()
 	}
 	for range 20 {
@@ -189,12 +193,10 @@ func TestHangHarmsNoOther(t *testing.T) {
 		}
 	}
 	for range 20 {
-		if r := <-answers; r.Status != 503 {
+		// 1.5 s, and some for a busy machine; also for those that wait for a slot.
+		if r := <-answers; r.Status != 503 || r.took < b.policy.callLimit || r.took > b.policy.callLimit+5*time.Second {
 			t.Errorf("a hanging request got %+v", r)
 		}
-	}
-	if took := time.Since(start); took > 2*time.Second {
-		t.Errorf("it took %s", took)
 	}
 }
 

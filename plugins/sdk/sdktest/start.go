@@ -40,8 +40,13 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 	host := newHost()
 	client, server := plugin.TestPluginGRPCConn(t, true, map[string]plugin.Plugin{channelv1.PluginName: &both{served: served, host: host}})
 	t.Cleanup(func() {
+		// The closing client asks the server to stop; a second Stop beside it would be a race.
 		_ = client.Close()
-		server.Stop()
+		select {
+		case <-server.DoneCh:
+		case <-time.After(10 * time.Second):
+			t.Error("the plugin's server did not stop")
+		}
 	})
 	dispensed, err := client.Dispense(channelv1.PluginName)
 	if err != nil {
