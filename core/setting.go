@@ -41,4 +41,7 @@ type PluginSchema struct {
 	Settings []SettingField // of an account
 	Address  []SettingField // of a channel's address
 	Consent  bool           // the account must carry consent = true
+	// Live says that both sides are there at once, as in a web chat: a conversation that its agent leaves goes back in
+	// line. Elsewhere it waits for the customer, who may answer days later.
+	Live bool
 }

@@ -52,6 +52,9 @@ const (
 // catchUp is how long timers that customers would notice wait for the channels after a start.
 const catchUp = 60 * time.Second
 
+// stopPatience is how long a stop waits for messages that are on their way to a provider.
+const stopPatience = 5 * time.Second
+
 // App is the running server.
 type App struct {
 	data    *Data
@@ -163,7 +166,7 @@ func (a *App) build() error {
 	}
 	a.host = host
 	a.desk = desk.New(desk.Options{
-		Store: d.store, Channels: newChannels(host, media), Blobs: d.blobs, Setup: d.config.Setup(0), Log: a.log.Named("desk"), CatchUp: catchUp,
+		Store: d.store, Channels: newChannels(host, media), Blobs: d.blobs, Setup: d.config.Setup(0), Log: a.log.Named("desk"), CatchUp: catchUp, StopPatience: stopPatience,
 		Typing: func(c *core.Conversation, stopped bool) {
 			if !stopped {
 				a.hub.CustomerTyping(context.Background(), c.ID)

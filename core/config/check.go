@@ -52,9 +52,21 @@ func (d *decoder) check(c *Config) {
 	d.checkChannels(c, accounts, workstreams)
 	d.checkAddresses(c)
 	c.complete()
+	d.persist(c)
 	d.checkWorkstreams(c)
 	d.checkQueues(c)
 	d.checkAttached(c)
+}
+
+// persist makes the workstreams of channels that are not live persistent: only a live conversation can be one that does
+// not go on where it was left.
+func (d *decoder) persist(c *Config) {
+	for i := range c.Workstreams {
+		w := &c.Workstreams[i]
+		if schema, ok := d.env.plugin(w.Plugin); ok && !schema.Live {
+			w.Persistent = true
+		}
+	}
 }
 
 // ids are the ids of the objects of one kind, by index.

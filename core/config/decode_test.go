@@ -74,7 +74,7 @@ enabled = false
 			Settings: map[string]any{"channel_id": "1234567890", "channel_secret": "s3cret-value", "channel_access_token": "from-env"}}},
 		Channels: map[string]*core.Channel{"line": {ID: "line", Account: "shop-line", Workstream: "messages", Language: "fr",
 			FromCustomer: true, FromAgent: true}},
-		Workstreams: map[string]*core.Workstream{"messages": {ID: "messages", Plugin: "line", Distribution: core.Push, Capacity: 1,
+		Workstreams: map[string]*core.Workstream{"messages": {ID: "messages", Plugin: "line", Persistent: true, Distribution: core.Push, Capacity: 1,
 			FallbackQueue: "general", Affinity: true, AllowedPresences: []core.Presence{core.Available, core.Busy},
 			OfferTimeout: 2 * time.Minute, DeclinesAllowed: 3,
 			AutoClose: core.AutoClose{Open: 720 * time.Hour, Active: 720 * time.Hour, Waiting: 672 * time.Hour, WrapUp: 24 * time.Hour},

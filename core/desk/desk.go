@@ -59,7 +59,7 @@ type Desk struct {
 	log      hclog.Logger
 	setup    atomic.Pointer[core.Setup]
 	catchUp  time.Duration
-	patience time.Duration // of Stop
+	stopping time.Duration // how long Stop waits for sends
 	typing   func(*core.Conversation, bool)
 
 	router     *router
@@ -78,7 +78,7 @@ type Desk struct {
 
 // New returns a desk that is not yet running: commands work, nothing is routed or sent until Start.
 func New(o Options) *Desk {
-	d := &Desk{store: o.Store, channels: o.Channels, blobs: o.Blobs, log: o.Log, catchUp: o.CatchUp, patience: o.StopPatience, typing: o.Typing}
+	d := &Desk{store: o.Store, channels: o.Channels, blobs: o.Blobs, log: o.Log, catchUp: o.CatchUp, stopping: o.StopPatience, typing: o.Typing}
 	if d.log == nil {
 		d.log = hclog.NewNullLogger()
 	}

@@ -211,15 +211,15 @@ func (d *dispatcher) prepare(ctx context.Context, conversation core.ID) (*core.O
 // send makes one attempt and stores its outcome. It reports whether the conversation may have more to do now.
 func (d *dispatcher) send(ctx context.Context, out *core.Outgoing) bool {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendPatience)
-	stopping := context.AfterFunc(ctx, func() {
-		if d.desk.patience == 0 {
+	letGo := context.AfterFunc(ctx, func() {
+		if d.desk.stopping == 0 {
 			cancel()
 			return
 		}
-		time.AfterFunc(d.desk.patience, cancel)
+		time.AfterFunc(d.desk.stopping, cancel)
 	})
 	outcome := d.desk.channels.Send(patience, out)
-	stopping()
+	letGo()
 	cancel()
 	if ctx.Err() != nil && outcome.Kind == core.OutcomeLost {
 		return false // stopping: the entry stays "sending" and is taken up at the next start
