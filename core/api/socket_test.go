@@ -86,10 +86,10 @@ func TestSocketTellsWhatHappens(t *testing.T) {
 	if offer["remaining_ms"].(float64) <= 0 || offer["queue"] != "sales" {
 		t.Errorf("offer: %v", offer)
 	}
+	ada.until("presence", `"load":1`) // capacity is reserved while it rings
 	h.call("ada", "POST", "/api/v1/offers/"+offer["id"].(string)+"/accept", "").want(t, 200)
 	ada.until("conversation", `"state":"active"`)
 	ada.until("offer-ended", offer["id"].(string))
-	ada.until("presence", `"load":1`)
 
 	// The frame's conversation has the shape of the list.
 	listed := h.call("ada", "GET", "/api/v1/conversations", "").json(t)["items"].([]any)[0].(map[string]any)
