@@ -26,6 +26,7 @@ type Data struct {
 	dir            string
 	options        Options
 	log            hclog.Logger
+	lock           *os.File
 	db             *badgerkv.DB
 	store          *store.Store
 	blobs          *blob.Store
@@ -88,44 +89,49 @@ func CheckConfig(path string, o Options) config.Problems {
 
 // Open opens the data directory that the options lead to, making it if it is not there. Only one process can have it
 // open.
-func Open(ctx context.Context, o Options) (d *Data, err error) {
+func Open(ctx context.Context, o Options) (*Data, error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
 	dir, configPath, required := Locate(o)
-	d = &Data{
+	d := &Data{
 		dir: dir, options: o, log: o.Log, configPath: configPath, configRequired: required, environment: environment(o),
 	}
+	if err := d.open(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Data) open(ctx context.Context) (err error) {
 	for _, sub := range []string{"", "db", "blobs", "keys", "plugins", "run"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return nil, fmt.Errorf("the data directory cannot be made: %w", err)
+		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o700); err != nil {
+			return fmt.Errorf("the data directory cannot be made: %w", err)
 		}
+	}
+	if d.lock, err = lockDir(d.dir); err != nil {
+		return err
 	}
 	d.config = config.Default()
-	if c, problems := config.Load(configPath, d.environment); problems == nil {
+	if c, problems := config.Load(d.configPath, d.environment); problems == nil {
 		d.config = c
 	}
-	defer func() {
-		if err != nil && d.db != nil {
-			err = errors.Join(err, d.db.Close())
-		}
-	}()
 	if d.db, err = badgerkv.Open(badgerkv.Options{
-		Dir: filepath.Join(dir, "db"), Durability: d.config.Storage.Durability, Log: o.Log.Named("store"),
+		Dir: filepath.Join(d.dir, "db"), Durability: d.config.Storage.Durability, Log: d.log.Named("store"),
 	}); err != nil {
-		return nil, fmt.Errorf("the store in %s cannot be opened (is another Guichet using it?): %w", dir, err)
+		return fmt.Errorf("the store in %s cannot be opened: %w", d.dir, err)
 	}
-	if d.keys, err = keys.Open(filepath.Join(dir, "keys")); err != nil {
-		return nil, err
+	if d.keys, err = keys.Open(filepath.Join(d.dir, "keys")); err != nil {
+		return err
 	}
-	if d.blobs, err = blob.Open(filepath.Join(dir, "blobs"), nil); err != nil {
-		return nil, err
+	if d.blobs, err = blob.Open(filepath.Join(d.dir, "blobs"), nil); err != nil {
+		return err
 	}
 	if d.store, err = store.Open(ctx, d.db, store.Options{Backup: d.backupBeforeMigration}); err != nil {
-		return nil, err
+		return err
 	}
 	d.history = &history{store: d.store, keys: d.keys}
-	return d, nil
+	return nil
 }
 
 // backupBeforeMigration keeps a backup of an older store beside it.
@@ -167,5 +173,14 @@ func Restore(ctx context.Context, file, dir string) (store.BackupInfo, error) {
 	})
 }
 
-// Close closes the store.
-func (d *Data) Close() error { return d.db.Close() }
+// Close closes what is open and gives the directory free.
+func (d *Data) Close() error {
+	var errs []error
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	if d.lock != nil {
+		errs = append(errs, d.lock.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -74,8 +74,8 @@ func (a *App) forgetSignIns(ctx context.Context) error {
 	})
 }
 
-// uploadsFor is how long an upload waits to be sent.
-const uploadsFor = 48 * time.Hour
+// uploadsFor is how long content stays that nobody has sent: previews that plugins make are published for 30 days.
+const uploadsFor = 31 * 24 * time.Hour
 
 func (a *App) forgetUploads(ctx context.Context) error {
 	return a.data.store.UpdateLow(ctx, func(tx *store.Tx) error {
