@@ -26,6 +26,7 @@ type account struct {
 	keyURLs    atomic.Pointer[[]string]
 	openError  atomic.Pointer[string] // nil while it is open in the running process
 	spooled    spooled
+	removed    atomic.Bool // no longer configured
 
 	lastInbound, lastOutbound atomic.Int64 // Unix milliseconds
 }
@@ -121,6 +122,7 @@ func (a *account) open(ctx context.Context, l *live) {
 	for _, url := range urls {
 		a.host.keys.prefetch(url, settings.wire.GetTest())
 	}
+	a.wakeSpool()
 }
 
 // closeIn closes the account in a process, best effort.

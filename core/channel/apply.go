@@ -187,7 +187,6 @@ func (s *accountSet) add(ctx context.Context, a *account) {
 	s.byID[a.id] = a
 	if s.running() {
 		a.open(ctx, s.in)
-		a.wakeSpool()
 	}
 }
 
@@ -203,6 +202,7 @@ func (s *accountSet) remove(ctx context.Context, a *account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.byID, a.id)
+	a.removed.Store(true)
 	if s.running() {
 		a.closeIn(ctx, s.in)
 	}

@@ -166,8 +166,11 @@ func TestApply(t *testing.T) {
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Error(diff)
 	}
-	if r, err := b.post(t, "broken", "callback", ids("b")); err == nil || r.Status != 503 {
-		t.Errorf("an account that is not open: %+v %v", r, err)
+	if r, err := b.post(t, "broken", "status", ids("b")); err == nil || r.Status != 503 {
+		t.Errorf("a request for an account that is not open: %+v %v", r, err)
+	}
+	if r, err := b.post(t, "broken", "callback", ids("b")); err != nil || r.Status != 200 {
+		t.Errorf("a verified request for an account that is not open: %+v %v", r, err)
 	}
 	if got := b.Send(t.Context(), core.Outgoing{Entry: core.OutboxEntry{Account: "broken"}}); got.Kind != core.OutcomeNotStarted || got.Reason != want["broken"] {
 		t.Errorf("a send by an account that is not open: %+v", got)
@@ -177,6 +180,14 @@ func TestApply(t *testing.T) {
 			t.Errorf("alert %+v", a)
 		}
 	}
+	if got := b.received.ids(); len(got) != 1 {
+		t.Errorf("received %v", got)
+	}
+	// The mended account gets what came meanwhile.
+	if err := b.Apply(setupOf(shop, fakeAccount("broken"), panicky, fakeAccount("second"))); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "what came for the account before it was mended is stored", func() bool { return len(b.received.ids()) == 2 })
 	if now := b.live(t, 0).pid(); now != pid {
 		t.Error("settings restarted the process")
 	}

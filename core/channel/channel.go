@@ -178,7 +178,8 @@ func (h *Host) owned(plugin, id string) *account {
 	return nil
 }
 
-// Stop drains and ends all plugins: each has the time of a drain (10 s). No request is taken meanwhile.
+// Stop drains and ends all plugins: each has the time of a drain (10 s). Requests that come meanwhile are spooled or get
+// 503.
 func (h *Host) Stop() {
 	h.applying.Lock()
 	defer h.applying.Unlock()
@@ -187,7 +188,7 @@ func (h *Host) Stop() {
 	supervisors := h.supervisors
 	h.supervisors = map[string]*supervisor{}
 	h.mu.Unlock()
-	h.accounts.Store(&map[string]*account{})
+	// The accounts stay: what plugins still receive while they drain is stored, and requests get 503, not 404.
 	var stopping sync.WaitGroup
 	for _, s := range supervisors {
 		stopping.Go(s.stop)

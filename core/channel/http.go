@@ -129,7 +129,9 @@ func (a *account) deliver(ctx context.Context, request *channelv1.HTTPRequest) (
 	if a.spooled.waiting.Load() {
 		// Nothing is drained while the plugin is down; await knows whether waiting is worthwhile.
 		if _, err = a.supervisor.await(wait, 0); err == nil {
-			err = a.spooled.drained(wait)
+			if err = a.closed(); err == nil {
+				err = a.spooled.drained(wait)
+			}
 		}
 	}
 	if err == nil {
@@ -158,11 +160,16 @@ func (a *account) ask(ctx, wait context.Context, request *channelv1.HTTPRequest)
 		if l.webhook == nil {
 			return nil, errors.New("the plugin takes no requests")
 		}
+		if err := a.closed(); err != nil {
+			return nil, err
+		}
 		answer, err := l.webhook.HandleHTTP(ctx, request)
 		if err == nil {
 			return answer, nil
 		}
 		switch code := status.Code(err); {
+		case code == codes.NotFound:
+			return nil, fmt.Errorf("%w for this account: it has just been closed", errDown)
 		case code == codes.DeadlineExceeded:
 			return nil, fmt.Errorf("the plugin did not answer within %s", a.host.policy.callLimit)
 		case code != codes.Unavailable && code != codes.Aborted && code != codes.Canceled || ctx.Err() != nil:
@@ -177,6 +184,15 @@ func (a *account) ask(ctx, wait context.Context, request *channelv1.HTTPRequest)
 			return nil, err
 		}
 	}
+}
+
+// closed returns why the account takes no requests although its plugin runs: its settings are wrong. To its requests that
+// is as if the plugin were down.
+func (a *account) closed() error {
+	if problem := a.openError.Load(); problem != nil {
+		return fmt.Errorf("%w for this account: %s", errDown, *problem)
+	}
+	return nil
 }
 
 // ends reports whether a process whose connection failed is ending: the connection and the process go within

@@ -113,7 +113,7 @@ func (o *output) tail() string {
 			kept = kept[i+1:]
 		}
 	}
-	return string(kept)
+	return strings.ToValidUTF8(string(kept), "") // the cut may have gone through a character
 }
 
 // logLine logs a line: as what it says, when it is JSON with the @-keys that go-plugin's logger writes, else as a text.

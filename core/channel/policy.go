@@ -20,6 +20,7 @@ type policy struct {
 	drainLimit   time.Duration
 	openLimit    time.Duration // of opening all accounts in a new process
 	callLimit    time.Duration // of HandleHTTP, with everything that is waited for before it
+	spoolPause   time.Duration // between tries of a spooled request that the plugin fails at, or that cannot be stored
 	random       func() float64
 }
 
@@ -38,6 +39,7 @@ func standardPolicy() policy {
 		drainLimit:   10 * time.Second,
 		openLimit:    5 * time.Second,
 		callLimit:    1500 * time.Millisecond, // LINE waits 2 s
+		spoolPause:   time.Second,
 		random:       rand.Float64,
 	}
 }

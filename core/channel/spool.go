@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	spoolTries    = 3                // of a plugin that answers, but with a failure
-	spoolPause    = time.Second      // between them, and between tries to store
-	spoolPatience = 10 * time.Second // for one answer: nobody waits for it
+	spoolTries    = 3                     // of a plugin that answers, but with a failure
+	pausedFor     = 10 * time.Millisecond // until whether it is down is looked at again: the end of a process takes some
+	spoolPause    = time.Second           // between them, and between tries to store
+	spoolPatience = 10 * time.Second      // for one answer: nobody waits for it
 )
 
 // spooled tells whether requests of an account wait in the spool. While they do, later ones wait or join them.
@@ -83,9 +84,10 @@ func (s *spooled) settle(look func() (empty bool)) bool {
 	return true
 }
 
-// wakeSpool begins to empty the account's spool, when something is in it and the plugin runs.
+// wakeSpool begins to empty the account's spool, when something is in it, the plugin runs and the account is open.
 func (a *account) wakeSpool() {
-	if !a.spooled.waiting.Load() || a.supervisor.current.Load() == nil || !a.spooled.working.CompareAndSwap(false, true) {
+	if !a.spooled.waiting.Load() || a.supervisor.current.Load() == nil || a.openError.Load() != nil || a.removed.Load() ||
+		!a.spooled.working.CompareAndSwap(false, true) {
 		return
 	}
 	a.host.background(func() {
@@ -99,7 +101,7 @@ var errSpoolPaused = errors.New("the plugin is down")
 
 // emptySpool handles the spooled requests in order until there are none or the plugin is down.
 func (a *account) emptySpool(ctx context.Context) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !a.removed.Load() {
 		err := a.host.options.Spool.Each(ctx, a.id, func(id string, raw []byte) error {
 			if err := a.handleSpooled(ctx, raw); err != nil {
 				return err
@@ -108,10 +110,11 @@ func (a *account) emptySpool(ctx context.Context) {
 		})
 		switch {
 		case errors.Is(err, errSpoolPaused):
+			pause(ctx, pausedFor)
 			return
 		case err != nil:
 			a.host.log.Error("a spooled request waits", "account", a.id, "error", err)
-			pause(ctx, spoolPause)
+			pause(ctx, a.host.policy.spoolPause)
 			continue
 		}
 		empty := a.spooled.settle(func() bool {
@@ -134,7 +137,7 @@ func (a *account) handleSpooled(ctx context.Context, raw []byte) error {
 	reason := ""
 	for try := range spoolTries {
 		if try > 0 {
-			pause(ctx, spoolPause)
+			pause(ctx, a.host.policy.spoolPause)
 		}
 		answer, err := a.askSpooled(ctx, request)
 		if errors.Is(err, errDown) || ctx.Err() != nil {
@@ -161,7 +164,7 @@ func (a *account) handleSpooled(ctx context.Context, raw []byte) error {
 // askSpooled asks the plugin, whose process may end meanwhile: then the request waits for the next.
 func (a *account) askSpooled(ctx context.Context, request *channelv1.HTTPRequest) (*channelv1.HTTPResponse, error) {
 	l := a.supervisor.current.Load()
-	if l == nil {
+	if l == nil || a.openError.Load() != nil || a.removed.Load() {
 		return nil, errDown
 	}
 	if l.webhook == nil {
@@ -174,7 +177,7 @@ func (a *account) askSpooled(ctx context.Context, request *channelv1.HTTPRequest
 		return answer, nil
 	}
 	code := status.Code(err)
-	if code == codes.Aborted || (code == codes.Unavailable || code == codes.Canceled) && ends(ctx, l) {
+	if code == codes.NotFound || code == codes.Aborted || (code == codes.Unavailable || code == codes.Canceled) && ends(ctx, l) {
 		return nil, errDown
 	}
 	return nil, errors.New(mask(status.Convert(err).Message(), a.settings.Load().secrets))

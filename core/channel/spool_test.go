@@ -160,6 +160,7 @@ func TestSpoolKeepsOrder(t *testing.T) {
 
 func TestSpoolOfAnEarlierRunComesFirst(t *testing.T) {
 	b := newBench(t)
+	b.policy.spoolPause = 10 * time.Millisecond
 	for _, body := range [][]byte{ids("old-1"), ids("panic"), []byte("not json"), ids("old-2")} {
 		r := callback("shop", body)
 		raw, err := proto.Marshal(requestOf("shop", &r))
