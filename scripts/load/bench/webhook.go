@@ -20,7 +20,7 @@ import (
 func (b *bench) webhook(ctx context.Context) error {
 	const secret = "5ec3e75ec3e75ec3e75ec3e75ec3e750"
 	d, err := harness.Open(ctx, harness.Options{
-		Binary: b.binary, Line: linetest.Options{KeepPerUser: -1, ChannelSecret: secret},
+		Binary: b.binary, Config: harness.Config{Agents: 1}, Line: linetest.Options{KeepPerUser: -1, ChannelSecret: secret},
 	})
 	if err != nil {
 		return err

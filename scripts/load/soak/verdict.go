@@ -19,7 +19,7 @@ type ledger struct {
 	status  map[int]int         // answers to webhooks, by status; 0: none
 	replies map[string]promise  // by text
 	denied  map[string]bool     // texts that were refused
-	taken   map[string]int      // times that LINE accepted a text
+	taken   map[string][]string // how LINE accepted a text, each time
 
 	// Written by the one goroutine that plays faults.
 	pluginKills, serverKills int
@@ -34,14 +34,18 @@ type promise struct {
 
 func newLedger() *ledger {
 	return &ledger{
-		acked: map[string][]string{}, status: map[int]int{}, replies: map[string]promise{}, denied: map[string]bool{}, taken: map[string]int{},
+		acked: map[string][]string{}, status: map[int]int{}, replies: map[string]promise{}, denied: map[string]bool{}, taken: map[string][]string{},
 	}
 }
 
 func (l *ledger) sent(s linetest.Sent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.taken[s.Text()]++
+	how := "as a reply"
+	if !s.Reply {
+		how = "as a push with key " + s.RetryKey
+	}
+	l.taken[s.Text()] = append(l.taken[s.Text()], how+" at "+s.At.Format("05.000"))
 }
 
 func (l *ledger) answered(status int) {
@@ -195,7 +199,7 @@ func (l *ledger) checkReplies(records *harness.Records) []error {
 		if _, known := l.replies[m.Text]; !known && !l.denied[m.Text] {
 			wrong = append(wrong, fmt.Errorf("the reply %q is stored, but nobody knows of it", m.Text))
 		}
-		taken := l.taken[m.Text]
+		taken := len(l.taken[m.Text])
 		bad := false
 		switch {
 		case m.Visibility == "internal":
@@ -208,7 +212,7 @@ func (l *ledger) checkReplies(records *harness.Records) []error {
 			bad = true
 		}
 		if bad {
-			wrong = append(wrong, fmt.Errorf("the %s reply %q is %s (%+v), and LINE took it %d times", m.Visibility, m.Text, m.State, m.Reason, taken))
+			wrong = append(wrong, fmt.Errorf("the %s reply %q is %s (%+v), and LINE took it %d times: %q", m.Visibility, m.Text, m.State, m.Reason, taken, l.taken[m.Text]))
 		}
 	}
 	for text, p := range l.replies {
@@ -247,8 +251,8 @@ func (l *ledger) print(records *harness.Records) {
 		}
 	}
 	calls := 0
-	for _, n := range l.taken {
-		calls += n
+	for _, times := range l.taken {
+		calls += len(times)
 	}
 	acked := 0
 	for _, texts := range l.acked {
