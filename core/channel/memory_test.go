@@ -141,4 +141,3 @@ func (m *memory) spoolLength() int {
 	defer m.mu.Unlock()
 	return len(m.spool)
 }
-
