@@ -25,6 +25,7 @@ type Durable struct {
 func RunDurable(t *testing.T, d Durable) {
 	t.Run("Reopen", func(t *testing.T) { testReopen(t, d) })
 	t.Run("ReopenTrimmed", func(t *testing.T) { testReopenTrimmed(t, d) })
+	t.Run("OldSnapshot", func(t *testing.T) { testOldSnapshot(t, d) })
 	t.Run("Tombstones", func(t *testing.T) { testTombstones(t, d) })
 }
 
@@ -76,6 +77,54 @@ func testReopenTrimmed(t *testing.T, d Durable) {
 			t.Fatal(err)
 		}
 		closeDB(t, db)
+	}
+}
+
+// testOldSnapshot holds a View open while everything it sees is overwritten or deleted, flushed and compacted.
+func testOldSnapshot(t *testing.T, d Durable) {
+	const keys = 50
+	db := d.Open(t, t.TempDir())
+	defer closeDB(t, db)
+	fat := make([]byte, kv.MaxBytes/keys-100)
+	dice := rand.New(rand.NewPCG(5, 0))
+	overwrite := func(round int) {
+		for i := range fat {
+			fat[i] = byte(dice.Uint32())
+		}
+		update(t, db, func(tx kv.Tx) {
+			for i := range keys {
+				tx.Set(fmt.Appendf(nil, "key/%03d", i), append(fmt.Appendf(nil, "%d ", round), fat...))
+			}
+			if round%2 == 1 {
+				tx.Delete([]byte("key/000"))
+			}
+		})
+	}
+	overwrite(0)
+	err := db.View(context.Background(), func(tx kv.Tx) error {
+		for round := 1; round*kv.MaxBytes < 3*d.Churn; round++ {
+			overwrite(round)
+		}
+		if err := d.Settle(db); err != nil {
+			return err
+		}
+		seen := 0
+		for p, err := range tx.Scan(kv.Prefix([]byte("key/"))) {
+			if err != nil {
+				return err
+			}
+			if string(p.Value[:2]) != "0 " {
+				return fmt.Errorf("%s is of a later round: %q", p.Key, p.Value[:2])
+			}
+			seen++
+		}
+		if seen != keys || getTx(tx, "key/000") == "-" {
+			return fmt.Errorf("an old View sees %d keys, want %d", seen, keys)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
