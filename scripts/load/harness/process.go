@@ -68,40 +68,55 @@ func (s *Server) KillPlugin() (int, error) {
 	return pids[0], nil
 }
 
-// PSS is the memory of the server and its plugins, in bytes: the proportional set size, in which pages that several
-// processes share are counted once.
-func (s *Server) PSS() (int64, error) {
+// Memory is the proportional set size of a process in bytes: pages that several processes share are counted once, in
+// shares. Anon is what the process has allocated, File what it has mapped from files, such as storage tables and its own
+// program.
+type Memory struct{ Total, Anon, File int64 }
+
+// Memory returns what the server and its plugins take.
+func (s *Server) Memory() (server, plugins Memory, err error) {
 	pid := s.PID()
-	plugins, err := children(pid)
+	if server, err = memory(pid); err != nil {
+		return server, plugins, err
+	}
+	pids, err := children(pid)
 	if err != nil {
-		return 0, err
+		return server, plugins, err
 	}
-	var sum int64
-	for _, p := range append([]int{pid}, plugins...) {
-		n, err := pss(p)
+	for _, p := range pids {
+		m, err := memory(p)
 		if err != nil {
-			return 0, err
+			return server, plugins, err
 		}
-		sum += n
+		plugins.Total, plugins.Anon, plugins.File = plugins.Total+m.Total, plugins.Anon+m.Anon, plugins.File+m.File
 	}
-	return sum, nil
+	return server, plugins, nil
 }
 
-func pss(pid int) (int64, error) {
+func memory(pid int) (Memory, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
-		return 0, fmt.Errorf("harness: %w", err)
+		return Memory{}, fmt.Errorf("harness: %w", err)
 	}
 	defer f.Close()
+	var m Memory
+	fields := map[string]*int64{"Pss:": &m.Total, "Pss_Anon:": &m.Anon, "Pss_File:": &m.File}
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) >= 2 && fields[0] == "Pss:" {
-			kb, err := strconv.ParseInt(fields[1], 10, 64)
-			return kb << 10, err
+		words := strings.Fields(lines.Text())
+		if len(words) < 2 || fields[words[0]] == nil {
+			continue
 		}
+		kb, err := strconv.ParseInt(words[1], 10, 64)
+		if err != nil {
+			return Memory{}, fmt.Errorf("harness: smaps_rollup of process %d: %w", pid, err)
+		}
+		*fields[words[0]] = kb << 10
 	}
-	return 0, fmt.Errorf("harness: no Pss in smaps_rollup of process %d", pid)
+	if err := lines.Err(); err != nil || m.Total == 0 {
+		return Memory{}, fmt.Errorf("harness: no Pss in smaps_rollup of process %d: %w", pid, err)
+	}
+	return m, nil
 }
 
 // CPU is the processor time that the server and its plugins have used since they started.

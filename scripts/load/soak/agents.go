@@ -28,7 +28,7 @@ func (s *soak) work(ctx context.Context, clients []*harness.Client) func() error
 	var wait sync.WaitGroup
 	errs := make([]error, len(clients))
 	for n, client := range clients {
-		a := &agent{soak: s, id: harness.AgentID(n + 1), api: client, random: rand.New(rand.NewPCG(s.plan.seed, 2000+uint64(n)))}
+		a := &agent{soak: s, id: harness.AgentID(n + 1), api: client, random: random(s.plan.seed, 2000+uint64(n))}
 		wait.Go(func() { errs[n] = a.work(ctx) })
 	}
 	return func() error {

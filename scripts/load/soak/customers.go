@@ -30,7 +30,7 @@ type customer struct {
 func (s *soak) newCustomer(n int) *customer {
 	return &customer{
 		soak: s, line: s.desk.Line.NewCustomer(fmt.Sprintf("customer-%03d", n+1)),
-		random: rand.New(rand.NewPCG(s.plan.seed, 1000+uint64(n))),
+		random: random(s.plan.seed, 1000+uint64(n)),
 	}
 }
 

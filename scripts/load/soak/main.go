@@ -88,10 +88,13 @@ func run(ctx context.Context, p plan, binary, keep string) error {
 		plan: p, desk: d, ledger: taken, log: func(format string, args ...any) {
 			fmt.Printf("%6.1fs "+format+"\n", append([]any{time.Since(started).Seconds()}, args...)...)
 		},
-		random: rand.New(rand.NewPCG(p.seed, 1)),
+		random: random(p.seed, 1),
 	}
 	return s.run(ctx)
 }
+
+// random makes the choices of one actor.
+func random(seed, actor uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, actor)) }
 
 // soak is one run.
 type soak struct {
