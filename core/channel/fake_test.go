@@ -112,7 +112,7 @@ func (f *fake) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
 func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body []byte) {
 	switch path {
 	case "hang":
-		<-r.Context().Done()
+		time.Sleep(2500 * time.Millisecond) // beyond the host's patience, whatever the context says
 	case "panic":
 		panic("with the secret " + f.settings.Secret)
 	case "crash":
