@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -142,7 +141,7 @@ func (d *Desk) Stop() {
 }
 
 // follow hands the durable log to those who wait for it.
-func (d *Desk) follow(ctx context.Context, from kv.Pos) {
+func (d *Desk) follow(ctx context.Context, from store.Pos) {
 	for event, err := range d.store.Tail(ctx, from) {
 		if err != nil {
 			if ctx.Err() == nil {

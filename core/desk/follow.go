@@ -5,11 +5,11 @@ import (
 	"time"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/store"
 )
 
 // dispatch hands one event of the log to whoever waits for it.
-func (d *Desk) dispatch(event kv.Event) {
+func (d *Desk) dispatch(event store.Event) {
 	switch string(event.Topic) {
 	case core.TopicConversation:
 		if e, ok := decodeEvent[core.ConversationEvent](d, event); ok && routable(e) {
@@ -50,7 +50,7 @@ func routable(e core.ConversationEvent) bool {
 	return false
 }
 
-func decodeEvent[T any](d *Desk, event kv.Event) (T, bool) {
+func decodeEvent[T any](d *Desk, event store.Event) (T, bool) {
 	var v T
 	if err := json.Unmarshal(event.Value, &v); err != nil {
 		d.log.Error("an event of the log cannot be read", "position", event.Pos, "topic", string(event.Topic), "error", err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -22,7 +21,7 @@ type reading struct {
 }
 
 // handle hands one event to the sockets that it concerns.
-func (h *Hub) handle(ctx context.Context, ev kv.Event) error {
+func (h *Hub) handle(ctx context.Context, ev store.Event) error {
 	pos := uint64(ev.Pos)
 	h.mu.Lock()
 	idle := len(h.sockets) == 0 && len(h.ringing) == 0
@@ -65,6 +64,7 @@ func (h *Hub) conversationChanged(ctx context.Context, pos uint64, value []byte)
 	defer h.mu.Unlock()
 	h.tellConversation(pos, r, e.Before, e.After)
 	h.tellOffer(pos, r)
+	h.pos = pos
 	return nil
 }
 
@@ -109,51 +109,74 @@ func (r *reading) slot(pos uint64, v *viewer, lost bool) *slot {
 	return n
 }
 
-// tellOffer compares a conversation's offer with the one that was told last. h.mu is held.
+// tellOffer compares the offer of a conversation with the ones that were told. h.mu is held.
 func (h *Hub) tellOffer(pos uint64, r *reading) {
-	was, known := h.ringing[r.id]
-	if known && r.conversation != nil && r.conversation.Version < was.version {
-		return // a snapshot has told more than this reading knows; a later event brings the rest
-	}
-	var now *core.Offer
+	var now core.Offer
+	version := ^uint64(0) // of a conversation that is gone
 	if r.conversation != nil {
-		now = r.conversation.Offer
+		version = r.conversation.Version
+		if r.conversation.Offer != nil {
+			now = *r.conversation.Offer
+		}
 	}
-	if known && (now == nil || now.ID != was.offer) {
-		delete(h.ringing, r.id)
-		h.forgetOffer(endedOffer{pos: pos, offer: was.offer, conversation: r.id, agent: was.agent})
+	h.settle(pos, r.id, now.ID, version)
+	for s := range h.sockets {
+		told := s.rings[r.id]
+		if version < told.version {
+			continue // a snapshot has told more than this reading knows; a later event brings the rest
+		}
+		if now.ID != "" && now.Agent == s.viewer.agent.ID && told.offer != now.ID {
+			s.rings[r.id] = ring{offer: now.ID, agent: now.Agent, version: version}
+			h.noteRing(r.id, s.rings[r.id])
+			s.push(&slot{key: slotKey{kind: slotOffer, id: string(now.ID)}, seq: pos, offer: r.offer, conversation: r.id})
+		}
+	}
+}
+
+// settle tells which of a conversation's told offers have ended, and remembers it. Every socket of the agent is told:
+// also one that has just come back may know the offer from before. h.mu is held.
+func (h *Hub) settle(pos uint64, conversation, now core.ID, version uint64) {
+	var left []ring
+	for _, told := range h.ringing[conversation] {
+		if told.offer == now || version < told.version {
+			left = append(left, told)
+			continue
+		}
+		if len(h.ended) >= endedKept {
+			drop := len(h.ended) / 2
+			h.floor = h.ended[drop-1].pos
+			h.ended = append(h.ended[:0], h.ended[drop:]...)
+		}
+		h.ended = append(h.ended, endedOffer{pos: pos, offer: told.offer, conversation: conversation, agent: told.agent})
 		for s := range h.sockets {
-			if s.viewer.agent.ID == was.agent {
-				delete(s.rings, r.id)
-				s.push(endedSlot(pos, was.offer, r.id))
+			if s.viewer.agent.ID == told.agent {
+				s.push(endedSlot(pos, told.offer, conversation))
+			}
+			if s.rings[conversation].offer == told.offer {
+				delete(s.rings, conversation)
 			}
 		}
 	}
-	if now == nil {
-		return
+	if left == nil {
+		delete(h.ringing, conversation)
+	} else {
+		h.ringing[conversation] = left
 	}
-	for s := range h.sockets {
-		if s.viewer.agent.ID == now.Agent && s.rings[r.id] != now.ID {
-			s.rings[r.id] = now.ID
-			h.ringing[r.id] = ring{offer: now.ID, agent: now.Agent, version: r.conversation.Version}
-			s.push(&slot{
-				key: slotKey{kind: slotOffer, id: string(now.ID)}, seq: pos, offer: r.offer, conversation: r.id,
-			})
+}
+
+// noteRing remembers that a socket was told of an offer, so that its end is told also to a client that is away then.
+// h.mu is held.
+func (h *Hub) noteRing(conversation core.ID, told ring) {
+	for _, known := range h.ringing[conversation] {
+		if known.offer == told.offer {
+			return
 		}
 	}
+	h.ringing[conversation] = append(h.ringing[conversation], told)
 }
 
 func endedSlot(pos uint64, offer, conversation core.ID) *slot {
 	return &slot{key: slotKey{kind: slotOffer, id: string(offer)}, seq: pos, conversation: conversation}
-}
-
-func (h *Hub) forgetOffer(e endedOffer) {
-	if len(h.ended) >= endedKept {
-		drop := len(h.ended) / 2
-		h.floor = h.ended[drop-1].pos
-		h.ended = append(h.ended[:0], h.ended[drop:]...)
-	}
-	h.ended = append(h.ended, e)
 }
 
 func (h *Hub) messageChanged(ctx context.Context, pos uint64, value []byte) error {

@@ -20,7 +20,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -62,8 +61,8 @@ type Hub struct {
 	// epoch is the position before which audiences may have meant other people: the start, and each change of roles
 	// and memberships, plus one. A client that knows less gets a snapshot, also one that has missed no event.
 	epoch   uint64
-	applied *core.Setup // that the sockets' viewers were made from
-	ringing map[core.ID]ring
+	applied *core.Setup        // that the sockets' viewers were made from
+	ringing map[core.ID][]ring // offers that were told and have not ended, by conversation
 	ended   []endedOffer
 	floor   uint64 // offers that ended up to here may have been forgotten
 	closed  bool
@@ -92,7 +91,7 @@ func New(o Options) *Hub {
 	return &Hub{
 		store: o.Store, setup: o.Setup, typed: o.Typing, log: o.Log,
 		presence: newPresence(o.Connected, o.Disconnected, o.Log),
-		sockets:  make(map[*socket]struct{}), ringing: make(map[core.ID]ring),
+		sockets:  make(map[*socket]struct{}), ringing: make(map[core.ID][]ring),
 		pos: last, epoch: last + 1, applied: o.Setup(),
 	}
 }
@@ -105,9 +104,9 @@ func (h *Hub) Run(ctx context.Context) {
 		h.mu.Unlock()
 		err := h.follow(ctx, from)
 		switch {
-		case ctx.Err() != nil || errors.Is(err, kv.ErrClosed):
+		case ctx.Err() != nil || errors.Is(err, store.ErrClosed):
 			return
-		case errors.Is(err, kv.ErrTrimmed):
+		case errors.Is(err, store.ErrTrimmed):
 			h.restart()
 		default:
 			h.log.Error("the event log could not be read; trying again", "error", err)
@@ -120,7 +119,7 @@ func (h *Hub) Run(ctx context.Context) {
 }
 
 func (h *Hub) follow(ctx context.Context, from uint64) error {
-	for ev, err := range h.store.Tail(ctx, kv.Pos(from)) {
+	for ev, err := range h.store.Tail(ctx, store.Pos(from)) {
 		if err != nil {
 			return err
 		}

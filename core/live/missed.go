@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
 // note takes down one event of the past, by the audience it had then.
-func (m *missed) note(v *viewer, ev kv.Event) error {
+func (m *missed) note(v *viewer, ev store.Event) error {
 	pos := uint64(ev.Pos)
 	switch string(ev.Topic) {
 	case core.TopicConversation:

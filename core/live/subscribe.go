@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -168,10 +167,7 @@ func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool) {
 		key := slotKey{kind: slotConversation, id: string(r.id)}
 		if pushed := s.slots[key]; pushed != nil {
 			if pushed.version > c.Version {
-				// An offer that the hub still knows to ring was told before this socket listened.
-				if stale[r.id] = c.Offer == nil || h.ringing[r.id].offer != c.Offer.ID; !stale[r.id] {
-					s.rings[r.id] = c.Offer.ID
-				}
+				stale[r.id] = true
 				continue
 			}
 			if pushed.version < c.Version {
@@ -180,10 +176,8 @@ func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool) {
 		}
 		s.floor[r.id] = c.Version
 		if r.offer != nil && c.Offer.Agent == s.viewer.agent.ID {
-			s.rings[r.id] = c.Offer.ID
-			if was := h.ringing[r.id]; was.version <= c.Version {
-				h.ringing[r.id] = ring{offer: c.Offer.ID, agent: c.Offer.Agent, version: c.Version}
-			}
+			s.rings[r.id] = ring{offer: c.Offer.ID, agent: c.Offer.Agent, version: c.Version}
+			h.noteRing(r.id, s.rings[r.id])
 		}
 	}
 	return stale
@@ -257,8 +251,8 @@ func (h *Hub) collect(ctx context.Context, v *viewer, since, upTo uint64) (*miss
 		conversations: make(map[core.ID]*concern), messages: make(map[slotKey]*concern),
 		contacts: make(map[core.ID]*concern), agents: make(map[string]*concern),
 	}
-	for ev, err := range h.store.Tail(ctx, kv.Pos(since-1)) {
-		if errors.Is(err, kv.ErrTrimmed) {
+	for ev, err := range h.store.Tail(ctx, store.Pos(since-1)) {
+		if errors.Is(err, store.ErrTrimmed) {
 			return nil, errTooOld
 		}
 		if err != nil {

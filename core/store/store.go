@@ -63,8 +63,25 @@ func run(t kv.Tx, fn func(*Tx) error) error {
 	return tx.flush()
 }
 
+// What the rooms above need of the event log, so that they do not import kv themselves.
+type (
+	// Event is one entry of the durable log.
+	Event = kv.Event
+	// Pos is a position in it.
+	Pos = kv.Pos
+)
+
+var (
+	// ErrTrimmed is yielded by Tail for a position older than the log.
+	ErrTrimmed = kv.ErrTrimmed
+	// ErrClosed is returned once the engine is closed or has stopped.
+	ErrClosed = kv.ErrClosed
+	// ErrFull is wrapped by the StorageFull errors of Update.
+	ErrFull = kv.ErrFull
+)
+
 // Tail yields the durable events after a position; see kv.DB.Tail.
-func (s *Store) Tail(ctx context.Context, from kv.Pos) iter.Seq2[kv.Event, error] {
+func (s *Store) Tail(ctx context.Context, from Pos) iter.Seq2[Event, error] {
 	return s.db.Tail(ctx, from)
 }
 

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
+	"github.com/guichet/guichet/core/store"
 )
 
 // Problem is an error as RFC 9457 shows it, with the stable code that scripts rely on.
@@ -56,10 +56,10 @@ func ProblemOf(err error) Problem {
 	switch {
 	case errors.As(err, &tooLarge):
 		e = core.Errorf(core.TooLarge, "the request is larger than the %d bytes allowed", tooLarge.Limit)
-	case errors.Is(err, kv.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		e = core.Errorf(core.StorageFull, "the disk is full: nothing was stored")
 	case errors.As(err, &e):
-	case errors.Is(err, kv.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = core.Errorf(core.Unavailable, "this could not be done in time; try again")
 	default:
 		e = core.Errorf(core.Internal, "something went wrong here; the log tells more")
