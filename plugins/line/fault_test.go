@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -105,6 +106,52 @@ func TestRepeatedReplyThatWasInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 	d.wantTexts(t, "once")
+}
+
+// A push that was interrupted, or failed in a way that leaves open whether it was sent, stays a push: the customer has
+// written since, and a reply with the new token would be a second message.
+func TestInterruptedPushStaysAPushWithANewToken(t *testing.T) {
+	for name, withoutOutcome := range map[string]bool{"interrupted": true, "failed": false} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			out := outgoing(d.customer.ID, "exactly once")
+			if _, err := d.channel.Send(t.Context(), out); err != nil {
+				t.Fatal(err)
+			}
+			again := attempted(outgoing(d.customer.ID, "exactly once"), withoutOutcome)
+			withToken(again, d.token, time.Second)
+			receipt, err := d.channel.Send(t.Context(), again)
+			if err != nil || !receipt.Already || receipt.UsedReplyToken {
+				t.Fatalf("%+v, %v", receipt, err)
+			}
+			// That attempt had a token and was a push all the same: interrupted, it is repeated, not unknown.
+			receipt, err = d.channel.Send(t.Context(), attempted(again, withoutOutcome))
+			if err != nil || !receipt.Already {
+				t.Fatalf("%+v, %v", receipt, err)
+			}
+			d.wantTexts(t, "exactly once")
+		})
+	}
+}
+
+// A reply whose token was refused goes out as a push that LINE carries out and answers 500: with a newer token it is
+// pushed again, not replied.
+func TestRefusedReplyThatWasPushedStaysAPush(t *testing.T) {
+	d := newDesk(t)
+	d.platform.ExpireReplyTokens(d.customer.ID)
+	d.platform.Inject(linetest.Fault{Path: "/v2/bot/message/push", Accept: true, Status: 500})
+	out := d.out("exactly once")
+	var retryable *sdk.Retryable
+	if _, err := d.channel.Send(t.Context(), out); !errors.As(err, &retryable) {
+		t.Fatalf("outcome %v", err)
+	}
+	attempted(out, false)
+	fresh := inbound(t, d.channel, d.platform, d.customer.Text("hello?"))[0].Message.ReplyToken
+	receipt, err := d.channel.Send(t.Context(), withToken(out, fresh, time.Second))
+	if err != nil || !receipt.Already {
+		t.Fatalf("%+v, %v", receipt, err)
+	}
+	d.wantTexts(t, "exactly once")
 }
 
 // An interrupted reply at an earlier resume point says nothing about the pushes after it.

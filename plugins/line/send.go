@@ -76,9 +76,16 @@ func (c *channel) deliver(ctx context.Context, out *sdk.Outgoing, to string, par
 		return receipt, nil
 	case invalidReplyToken(err) && !unsure:
 		// Refused before anything was sent: the token was used elsewhere, or LINE's clock ran out.
-		pushed, err := c.push(ctx, out, to, part)
-		pushed.UsedReplyToken = true
-		return pushed, err
+		receipt, err := c.push(ctx, out, to, part)
+		receipt.UsedReplyToken = true
+		var retryable *sdk.Retryable
+		if errors.As(err, &retryable) && !c.notePush(ctx, out) {
+			return receipt, &sdk.UnknownOutcome{
+				RetryMayDuplicate: true,
+				Reason:            "the push may have been sent, and it could not be noted that it must be repeated as one: " + retryable.Reason,
+			}
+		}
+		return receipt, err
 	case invalidReplyToken(err):
 		// An earlier reply was answered 5xx, and now the token is gone: most likely that reply went out.
 		receipt.UsedReplyToken = true
@@ -211,11 +218,24 @@ func replies(resume string, context sdk.SendContext, at time.Time) bool {
 }
 
 // replyMayHaveGone says whether any attempt of which nobody knows the outcome was a reply, by the rule that decided it
-// then. What became of the attempts after it does not matter: a person who sends the message again starts anew.
+// then: once a message was pushed, it is pushed for good. What became of the attempts after a reply does not matter: a
+// person who sends the message again starts anew.
 func replyMayHaveGone(out *sdk.Outgoing) bool {
-	return slices.ContainsFunc(out.Previous, func(a sdk.Attempt) bool {
-		return a.WithoutOutcome && replies(out.Resume, a.Context, a.StartedAt)
-	})
+	for _, a := range out.Previous {
+		if !replies(out.Resume, a.Context, a.StartedAt) {
+			return false
+		}
+		if a.WithoutOutcome {
+			return true
+		}
+	}
+	return false
+}
+
+// pushed says whether an earlier attempt was a push. Whatever the customer has written since, the message is then pushed
+// again: under its retry key LINE takes it once, while a reply with the same words would be a second message.
+func pushed(out *sdk.Outgoing) bool {
+	return slices.ContainsFunc(out.Previous, func(a sdk.Attempt) bool { return !replies(out.Resume, a.Context, a.StartedAt) })
 }
 
 // settled says whether an outcome is final, so that nothing needs to be remembered for another attempt.

@@ -17,7 +17,8 @@ const unsurePrefix = "unsure-reply/"
 
 func unsureKey(out *sdk.Outgoing) string { return unsurePrefix + out.OutboxID }
 
-// keptToken is the state of a reply whose fate is not known.
+// keptToken is the state of a reply whose fate is not known. Without a token it says that the reply was refused and then
+// pushed, which must be repeated as a push.
 type keptToken struct {
 	Made  int64  `json:"made"` // Unix seconds
 	Token string `json:"token"`
@@ -36,11 +37,11 @@ func (c *channel) replyToken(ctx context.Context, out *sdk.Outgoing) (token stri
 		case errors.Is(err, sdk.ErrStateAbsent):
 		case err != nil:
 			return "", false, err
-		case json.Unmarshal(raw, &kept) == nil && kept.Token != "":
-			return kept.Token, true, nil
+		case json.Unmarshal(raw, &kept) == nil:
+			return kept.Token, kept.Token != "", nil
 		}
 	}
-	if replies(out.Resume, out.Context, c.now()) {
+	if !pushed(out) && replies(out.Resume, out.Context, c.now()) {
 		return out.Context.ReplyToken.Token, false, nil
 	}
 	return "", false, nil
@@ -48,6 +49,13 @@ func (c *channel) replyToken(ctx context.Context, out *sdk.Outgoing) (token stri
 
 // noteUnsureReply keeps the token and says whether that worked.
 func (c *channel) noteUnsureReply(ctx context.Context, out *sdk.Outgoing, token string) bool {
+	return c.keep(ctx, out, token)
+}
+
+// notePush keeps that the message was pushed although it began as a reply, and says whether that worked.
+func (c *channel) notePush(ctx context.Context, out *sdk.Outgoing) bool { return c.keep(ctx, out, "") }
+
+func (c *channel) keep(ctx context.Context, out *sdk.Outgoing, token string) bool {
 	host := c.account.Host
 	if host == nil {
 		return false

@@ -120,7 +120,8 @@ func TestRevokedTokenIsIssuedAnew(t *testing.T) {
 	}
 }
 
-// The plugin is killed after LINE has taken a push and before it has answered: the repetition has the same retry key.
+// The plugin is killed after LINE has taken a push and before it has answered: the repetition has the same retry key,
+// although the customer has written meanwhile and a reply would be possible.
 func TestPluginKilledMidPush(t *testing.T) {
 	s := open(t, harness.Config{})
 	agent := s.agent(1)
@@ -130,6 +131,7 @@ func TestPluginKilledMidPush(t *testing.T) {
 	s.Line.Inject(linetest.Fault{Path: pushPath, Accept: true, Hang: true})
 	s.say(agent, c, "a-1", "once")
 	s.sent(customer, 2)
+	s.deliver(customer.Text("Are you there?"))
 	s.killPlugin()
 	m := s.awaitState(agent, c, "a-1", "sent")
 	s.say(agent, c, "a-2", "after")

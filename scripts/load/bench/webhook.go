@@ -56,11 +56,11 @@ func (b *bench) idle(ctx context.Context, d *harness.Desk) error {
 		return err
 	}
 	time.Sleep(5 * time.Second) // what the start needs is given back by the runtime meanwhile
-	return b.memory(d, "memory (PSS, all processes), idle, one plugin", 90e6)
+	return b.memory(ctx, d, "memory (PSS, all processes), idle, one plugin", "idle", 90e6)
 }
 
 // memory notes what the server and its plugins take now.
-func (b *bench) memory(d *harness.Desk, what string, budget int64) error {
+func (b *bench) memory(ctx context.Context, d *harness.Desk, what, name string, budget int64) error {
 	server, plugins, err := d.Memory()
 	if err != nil {
 		return err
@@ -68,7 +68,15 @@ func (b *bench) memory(d *harness.Desk, what string, budget int64) error {
 	sum := server.Total + plugins.Total
 	b.table.add(what, mb(sum), fmt.Sprintf("server %s (%s allocated, %s mapped from files), plugins %s",
 		mb(server.Total), mb(server.Anon), mb(server.File), mb(plugins.Total)), "< "+mb(budget), sum < budget)
-	return nil
+	if b.profile == "" {
+		return nil
+	}
+	if err := os.MkdirAll(b.profile, 0o755); err != nil {
+		return err
+	}
+	file := filepath.Join(b.profile, name+".heap")
+	b.table.note("heap of the server, %s: %s", name, file)
+	return fetchProfile(ctx, d.Server, file, "heap")
 }
 
 // compare runs the same load through Guichet and through the bare path, in turn.
@@ -159,7 +167,7 @@ func (b *bench) many(ctx context.Context, d *harness.Desk, people []*linetest.Cu
 		return err
 	}
 	if b.wants("memory") {
-		if err := b.memory(d, "the same after the load", 200e6); err != nil {
+		if err := b.memory(ctx, d, "the same after the load", "loaded", 200e6); err != nil {
 			return err
 		}
 	}
@@ -228,7 +236,7 @@ func (b *bench) profiled(ctx context.Context, s *harness.Server, name string, lo
 	file := filepath.Join(b.profile, name+".pprof")
 	seconds := max(1, int(b.length/time.Second)-1)
 	taken := make(chan error, 1)
-	go func() { taken <- fetchProfile(ctx, s, file, seconds) }()
+	go func() { taken <- fetchProfile(ctx, s, file, fmt.Sprintf("profile?seconds=%d", seconds)) }()
 	if err := load(); err != nil {
 		return err
 	}
@@ -244,8 +252,9 @@ func (b *bench) profiled(ctx context.Context, s *harness.Server, name string, lo
 	return nil
 }
 
-func fetchProfile(ctx context.Context, s *harness.Server, file string, seconds int) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://control/debug/pprof/profile?seconds=%d", seconds), nil)
+// fetchProfile saves a profile that the server serves on its control socket.
+func fetchProfile(ctx context.Context, s *harness.Server, file, profile string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://control/debug/pprof/"+profile, nil)
 	if err != nil {
 		return err
 	}

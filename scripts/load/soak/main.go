@@ -32,8 +32,8 @@ type plan struct {
 
 func main() {
 	long := plan{customers: 200, messages: 20000, agents: 10, pluginKills: 30, serverKills: 6, limit: 15 * time.Minute, settle: 3 * time.Minute}
-	short := plan{customers: 100, messages: 4000, agents: 10, pluginKills: 4, serverKills: 2, limit: 60 * time.Second, settle: 30 * time.Second}
-	brief := flag.Bool("short", false, "the 60-second form")
+	short := plan{customers: 100, messages: 8000, agents: 10, pluginKills: 8, serverKills: 2, limit: 4 * time.Minute, settle: time.Minute}
+	brief := flag.Bool("short", false, "the short form, which a quiet machine finishes in less than a minute")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of all choices")
 	binary := flag.String("binary", "", "the guichet binary; built when not given")
 	keep := flag.String("keep", "", "a folder for the data, which is kept; a temporary one is removed")
