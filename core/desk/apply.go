@@ -116,5 +116,5 @@ func refusal(needed map[string][]string) error {
 	}
 	sort.Strings(parts)
 	return core.Errorf(core.Conflict,
-		"%s. Set retired = true on it until they are closed, or transfer or close them first", strings.Join(parts, "; "))
+		"%s. Transfer or close them first, or set retired = true on the account or channel until they are closed", strings.Join(parts, "; "))
 }

@@ -378,6 +378,7 @@ func (h *house) reply(c *core.Conversation, id, text string) *core.Message {
 // channels plays the plugin host.
 type channels struct {
 	mu       sync.Mutex
+	forget   bool // keep no record: for benchmarks
 	sends    []core.Outgoing
 	inFlight map[core.ID]int
 	broken   []string // rules that a send broke
@@ -401,6 +402,9 @@ func accepted(out *core.Outgoing) core.Outcome {
 
 func (c *channels) Send(ctx context.Context, out *core.Outgoing) core.Outcome {
 	id := out.Entry.Conversation
+	if c.forget {
+		return c.send(ctx, out)
+	}
 	c.mu.Lock()
 	for _, before := range c.sends {
 		if before.Entry.Conversation == id && before.Entry.Seq > out.Entry.Seq && before.Entry.CreatedAt.Before(out.Entry.CreatedAt) {

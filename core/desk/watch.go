@@ -23,7 +23,8 @@ type Health struct {
 }
 
 // watch goes round all conversations, without hurry, and makes sure that each is somebody's: an agent's, a queue's, or
-// the router's to look at. An orphan is handed to the router and reported.
+// the router's to look at. An orphan is handed to the router and reported. On the way it notices those that are to close
+// earlier than when their timer was set, because the configuration has changed.
 type watch struct {
 	mu     sync.Mutex
 	health Health
@@ -46,7 +47,7 @@ func (w *watch) run(ctx context.Context, d *Desk) {
 			return
 		case <-tick.C:
 		}
-		seen, found, next, err := d.checkOwners(ctx, cursor)
+		seen, found, late, next, err := d.checkOwners(ctx, cursor)
 		if err != nil {
 			if ctx.Err() == nil {
 				d.log.Error("the check for orphaned conversations failed", "error", err)
@@ -58,6 +59,9 @@ func (w *watch) run(ctx context.Context, d *Desk) {
 			d.log.Error("a conversation had nobody responsible; the router takes it", "conversation", id)
 			d.mend(ctx, id)
 		}
+		for _, id := range late {
+			d.rearm(ctx, id)
+		}
 		if cursor = next; cursor == "" {
 			w.mu.Lock()
 			w.health.Open, w.health.Orphans, w.health.RoundEnd = open, orphans, time.Now()
@@ -68,8 +72,9 @@ func (w *watch) run(ctx context.Context, d *Desk) {
 	}
 }
 
-// checkOwners looks at one page of what is not closed and returns those that are nobody's.
-func (d *Desk) checkOwners(ctx context.Context, cursor string) (seen int, orphans []core.ID, next string, err error) {
+// checkOwners looks at one page of what is not closed and returns those that are nobody's, and those whose auto-close
+// timer is due too late.
+func (d *Desk) checkOwners(ctx context.Context, cursor string) (seen int, orphans, late []core.ID, next string, err error) {
 	setup := d.Setup()
 	err = d.store.View(ctx, func(tx *store.Tx) error {
 		page, err := tx.AllConversations(cursor, watchChunk)
@@ -78,6 +83,9 @@ func (d *Desk) checkOwners(ctx context.Context, cursor string) (seen int, orphan
 		}
 		seen, next = len(page.Conversations), page.Next
 		for _, c := range page.Conversations {
+			if limit := d.patience(c); limit > 0 && (c.CloseDue.IsZero() || c.CloseDue.After(c.LastActivity.Add(limit))) {
+				late = append(late, c.ID)
+			}
 			if c.State != core.Open || c.Offer != nil || setup.Queues[c.Queue] != nil {
 				continue
 			}
@@ -91,7 +99,24 @@ func (d *Desk) checkOwners(ctx context.Context, cursor string) (seen int, orphan
 		}
 		return nil
 	})
-	return seen, orphans, next, err
+	return seen, orphans, late, next, err
+}
+
+func (d *Desk) rearm(ctx context.Context, id core.ID) {
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := tx.Conversation(id)
+		if err != nil {
+			return err
+		}
+		due := c.CloseDue
+		if d.armAutoClose(tx, c); !c.CloseDue.Equal(due) {
+			tx.PutConversation(c, false)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		d.log.Error("an auto-close timer could not be set", "conversation", id, "error", err)
+	}
 }
 
 func (d *Desk) mend(ctx context.Context, id core.ID) {
