@@ -73,9 +73,14 @@ func TestPresenceAndDecline(t *testing.T) {
 	}
 	customer := s.Line.NewCustomer("Ana")
 	s.deliver(customer.Text("Anybody there?"))
-	waiting, err := one.EveryConversation(s.ctx, "waiting")
-	s.must(err)
-	if len(waiting) != 1 || waiting[0].State != "open" || waiting[0].OfferedTo != "" {
+	var waiting []harness.Conversation
+	s.await("the conversation waits in the queue", func() bool {
+		list, err := one.EveryConversation(s.ctx, "waiting")
+		s.must(err)
+		waiting = list
+		return len(waiting) == 1
+	})
+	if waiting[0].State != "open" || waiting[0].OfferedTo != "" {
 		t.Fatalf("with nobody there, %+v waits", waiting)
 	}
 	s.must(one.SetPresence(s.ctx, "available"))
