@@ -32,37 +32,30 @@ func (tx *Tx) ClosedConversations(agent, cursor string, limit int) (Page, error)
 	return tx.page(newKey(familyList, listHandled).name(agent), cursor, limit)
 }
 
-// ConversationsOfContact lists a contact's conversations, the newest first.
+// ConversationsOfContact lists a contact's conversations, the newest first, with those of the contacts merged into it.
 func (tx *Tx) ConversationsOfContact(contact core.ID, cursor string, limit int) (Page, error) {
-	return tx.page(newKey(familyList, listContact).id(contact), cursor, limit)
+	identities, err := tx.IdentitiesOf(contact)
+	if err != nil {
+		return Page{}, err
+	}
+	prefixes := []key{newKey(familyList, listContact).id(contact)}
+	seen := map[core.ID]bool{contact: true}
+	for _, i := range identities {
+		if !seen[i.Owner] {
+			seen[i.Owner] = true
+			prefixes = append(prefixes, newKey(familyList, listContact).id(i.Owner))
+		}
+	}
+	return tx.pageOf(prefixes, cursor, limit)
 }
 
 // WaitingIn lists what waits in the queues, the longest waiting first.
 func (tx *Tx) WaitingIn(queues []string, cursor string, limit int) (Page, error) {
-	after, err := decodeCursor(cursor)
-	if err != nil {
-		return Page{}, err
+	prefixes := make([]key, len(queues))
+	for i, q := range queues {
+		prefixes[i] = newKey(familyList, listQueue).name(q)
 	}
-	// Each queue's entries are ordered by (time, id); the page is the head of their merge. One more than the page is
-	// looked at, to know whether it goes on.
-	var merged [][]byte
-	for _, q := range queues {
-		prefix := newKey(familyList, listQueue).name(q)
-		r := keysOf(prefix)
-		if after != nil {
-			r.Start = append(append(append([]byte(nil), prefix...), after...), 0)
-		}
-		r.Limit = limit + 1
-		var own [][]byte
-		for p, err := range tx.kv.Scan(r) {
-			if err != nil {
-				return Page{}, err
-			}
-			own = append(own, p.Key[len(prefix):])
-		}
-		merged = mergeSorted(merged, own, limit+1)
-	}
-	return tx.load(merged, limit)
+	return tx.pageOf(prefixes, cursor, limit)
 }
 
 // OpenConversations yields every open conversation: those in a queue, then those that the router has yet to look at.
@@ -101,23 +94,37 @@ func (tx *Tx) CountWaiting(queue string, limit int) (int, error) {
 }
 
 func (tx *Tx) page(prefix key, cursor string, limit int) (Page, error) {
+	return tx.pageOf([]key{prefix}, cursor, limit)
+}
+
+// pageOf merges lists whose entries are ordered by time and id: the page is the head of the merge. One more than the
+// page is looked at, to know whether it goes on.
+func (tx *Tx) pageOf(prefixes []key, cursor string, limit int) (Page, error) {
 	after, err := decodeCursor(cursor)
 	if err != nil {
 		return Page{}, err
 	}
-	r := keysOf(prefix)
-	if after != nil {
-		r.Start = append(append(append([]byte(nil), prefix...), after...), 0)
-	}
-	r.Limit = limit + 1
-	var places [][]byte
-	for p, err := range tx.kv.Scan(r) {
-		if err != nil {
-			return Page{}, err
+	var merged [][]byte
+	for _, prefix := range prefixes {
+		r := keysOf(prefix)
+		if after != nil {
+			r.Start = append(append(append([]byte(nil), prefix...), after...), 0)
 		}
-		places = append(places, p.Key[len(prefix):])
+		r.Limit = limit + 1
+		var own [][]byte
+		for p, err := range tx.kv.Scan(r) {
+			if err != nil {
+				return Page{}, err
+			}
+			own = append(own, p.Key[len(prefix):])
+		}
+		if merged == nil {
+			merged = own
+		} else {
+			merged = mergeSorted(merged, own, limit+1)
+		}
 	}
-	return tx.load(places, limit)
+	return tx.load(merged, limit)
 }
 
 // load reads the conversations of a page; places are the last 24 bytes of index keys: time and id.
