@@ -37,7 +37,11 @@ func (c *channel) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
 		http.Error(w, "the signature does not match the body and the channel secret", http.StatusUnauthorized)
 		return
 	}
-	events := parse(body, c.now())
+	received := sdk.ReceivedAt(r)
+	if received.IsZero() {
+		received = c.now()
+	}
+	events := parse(body, received)
 	for i := range events {
 		if events[i].Redelivered {
 			c.seen.note(c.account.ID, c.now())

@@ -101,18 +101,31 @@ func requestIn(ctx context.Context, r *channelv1.HTTPRequest) (*http.Request, er
 	if host := header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	return req.WithContext(withPath(ctx, r.GetPath())), nil
+	arrival := arrived{path: r.GetPath()}
+	if at := r.GetReceivedAt(); at.IsValid() {
+		arrival.at = at.AsTime()
+	}
+	return req.WithContext(context.WithValue(ctx, arrivedKey{}, arrival)), nil
 }
 
-type pathKey struct{}
+type arrivedKey struct{}
 
-func withPath(ctx context.Context, path string) context.Context {
-	return context.WithValue(ctx, pathKey{}, path)
+// arrived is what the host says of a request beside the request itself.
+type arrived struct {
+	path string
+	at   time.Time
 }
 
 // WebhookPath returns the part of a webhook request's path below the account, escaped as it came: "callback",
 // "a%2Fb". It is what Manifest.Callbacks names.
 func WebhookPath(r *http.Request) string {
-	path, _ := r.Context().Value(pathKey{}).(string)
-	return path
+	a, _ := r.Context().Value(arrivedKey{}).(arrived)
+	return a.path
+}
+
+// ReceivedAt returns when the host received a webhook request: earlier than now when it was kept while the plugin was
+// down. It is what a reply token's lifetime counts from. The zero time outside of ServeWebhook.
+func ReceivedAt(r *http.Request) time.Time {
+	a, _ := r.Context().Value(arrivedKey{}).(arrived)
+	return a.at
 }
