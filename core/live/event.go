@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -20,66 +21,88 @@ type reading struct {
 	body         []byte // of the summary
 }
 
-// handle hands one event to the sockets that it concerns.
-func (h *Hub) handle(ctx context.Context, ev store.Event) error {
+// handle hands one event to the sockets that it concerns. Whether it concerns nobody is decided, and it is handed on,
+// in the same breath as h.pos moves past it: a socket that joins meanwhile either gets it or begins after it.
+func (h *Hub) handle(ctx context.Context, ev kv.Event) error {
 	pos := uint64(ev.Pos)
-	h.mu.Lock()
-	idle := len(h.sockets) == 0 && len(h.ringing) == 0
-	h.mu.Unlock()
 	var err error
-	if !idle {
-		switch string(ev.Topic) {
-		case core.TopicConversation:
-			err = h.conversationChanged(ctx, pos, ev.Value)
-		case core.TopicMessage:
-			err = h.messageChanged(ctx, pos, ev.Value)
-		case core.TopicContact:
-			err = h.contactChanged(ctx, pos, ev.Value)
-		case core.TopicAgent:
-			err = h.agentChanged(ctx, pos, ev.Value)
-		}
+	switch string(ev.Topic) {
+	case core.TopicConversation:
+		err = h.conversationChanged(ctx, pos, ev.Value)
+	case core.TopicMessage:
+		err = h.messageChanged(ctx, pos, ev.Value)
+	case core.TopicContact:
+		err = h.contactChanged(ctx, pos, ev.Value)
+	case core.TopicAgent:
+		err = h.agentChanged(ctx, pos, ev.Value)
+	default:
+		h.tell(pos, func() {})
 	}
 	if err != nil {
 		return fmt.Errorf("event %d (%s): %w", pos, ev.Topic, err)
 	}
-	h.mu.Lock()
-	h.pos = pos
-	h.mu.Unlock()
 	return nil
 }
 
+// passes reports whether an event concerns nobody, and if so moves past it. A conversation of which an offer was told
+// concerns us even when its agent is away: the offer's end must be remembered.
+func (h *Hub) passes(pos uint64, conversation core.ID, concerned func(s *socket) bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ringing[conversation]) > 0 {
+		return false
+	}
+	for s := range h.sockets {
+		if concerned(s) {
+			return false
+		}
+	}
+	h.pos = pos
+	return true
+}
+
+// tell hands an event on and moves past it.
+func (h *Hub) tell(pos uint64, hand func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	hand()
+	h.pos = pos
+}
+
+// idle moves past an event without looking at it when nobody listens and nothing rings.
+func (h *Hub) idle(pos uint64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.sockets) > 0 || len(h.ringing) > 0 {
+		return false
+	}
+	h.pos = pos
+	return true
+}
+
 func (h *Hub) conversationChanged(ctx context.Context, pos uint64, value []byte) error {
+	if h.idle(pos) {
+		return nil
+	}
 	var e core.ConversationEvent
 	if err := json.Unmarshal(value, &e); err != nil {
 		return err
 	}
-	if !h.concerns(&e) {
+	concerned := func(s *socket) bool {
+		return s.viewer.in(e.After) || (e.Before != nil && s.viewer.in(*e.Before))
+	}
+	if h.passes(pos, e.Conversation, concerned) {
 		return nil
 	}
 	r, err := h.read(ctx, e.Conversation)
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.tellConversation(pos, r, e.Before, e.After)
-	h.tellOffer(pos, r)
-	h.pos = pos
+	h.tell(pos, func() {
+		h.tellConversation(pos, r, e.Before, e.After)
+		h.tellOffer(pos, r)
+	})
 	return nil
-}
-
-func (h *Hub) concerns(e *core.ConversationEvent) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if _, ok := h.ringing[e.Conversation]; ok {
-		return true
-	}
-	for s := range h.sockets {
-		if s.viewer.in(e.After) || (e.Before != nil && s.viewer.in(*e.Before)) {
-			return true
-		}
-	}
-	return false
 }
 
 // tellConversation pushes a conversation to whom it concerns. h.mu is held.
@@ -180,20 +203,15 @@ func endedSlot(pos uint64, offer, conversation core.ID) *slot {
 }
 
 func (h *Hub) messageChanged(ctx context.Context, pos uint64, value []byte) error {
+	if h.idle(pos) {
+		return nil
+	}
 	var e core.MessageEvent
 	if err := json.Unmarshal(value, &e); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	concerned := false
-	for s := range h.sockets {
-		if s.viewer.in(e.After) {
-			concerned = true
-			break
-		}
-	}
-	h.mu.Unlock()
-	if !concerned {
+	concerned := func(s *socket) bool { return s.viewer.in(e.After) }
+	if h.passes(pos, "", concerned) {
 		return nil
 	}
 	var n *slot
@@ -201,17 +219,22 @@ func (h *Hub) messageChanged(ctx context.Context, pos uint64, value []byte) erro
 		n, err = readMessage(tx, e.Conversation, e.Seq, pos)
 		return err
 	})
-	if err != nil || n == nil {
+	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.sockets {
-		if s.viewer.in(e.After) {
-			s.push(n)
-		}
-	}
+	h.push(pos, n, concerned)
 	return nil
+}
+
+// push hands one slot, or nothing, to the sockets that it concerns and moves past the event.
+func (h *Hub) push(pos uint64, n *slot, concerned func(s *socket) bool) {
+	h.tell(pos, func() {
+		for s := range h.sockets {
+			if n != nil && concerned(s) {
+				s.push(n)
+			}
+		}
+	})
 }
 
 // readMessage makes the slot of a message; nil when it no longer exists.
@@ -231,8 +254,12 @@ func readMessage(tx *store.Tx, conversation core.ID, seq, pos uint64) (*slot, er
 // nowhere yet: whatever shows it first emits an event of its own.
 func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) error {
 	var e core.ContactEvent
-	if err := json.Unmarshal(value, &e); err != nil || e.Version <= 1 {
+	if err := json.Unmarshal(value, &e); err != nil {
 		return err
+	}
+	if e.Version <= 1 || h.passes(pos, "", func(*socket) bool { return true }) {
+		h.tell(pos, func() {})
+		return nil
 	}
 	var list []*reading
 	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
@@ -242,11 +269,11 @@ func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) erro
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, r := range list {
-		h.tellConversation(pos, r, nil, r.conversation.Audience())
-	}
+	h.tell(pos, func() {
+		for _, r := range list {
+			h.tellConversation(pos, r, nil, r.conversation.Audience())
+		}
+	})
 	return nil
 }
 
@@ -276,13 +303,7 @@ func (h *Hub) agentChanged(ctx context.Context, pos uint64, value []byte) error 
 		return err
 	}
 	concerned := func(s *socket) bool { return s.viewer.all || s.viewer.agent.ID == e.Agent }
-	h.mu.Lock()
-	somebody := false
-	for s := range h.sockets {
-		somebody = somebody || concerned(s)
-	}
-	h.mu.Unlock()
-	if !somebody {
+	if h.passes(pos, "", concerned) {
 		return nil
 	}
 	var n *slot
@@ -293,13 +314,7 @@ func (h *Hub) agentChanged(ctx context.Context, pos uint64, value []byte) error 
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for s := range h.sockets {
-		if concerned(s) {
-			s.push(n)
-		}
-	}
+	h.push(pos, n, concerned)
 	return nil
 }
 

@@ -69,7 +69,7 @@ type socket struct {
 	viewer     *viewer // under Hub.mu
 	viewing    core.ID // conversation that the person looks at; under Hub.mu
 	// rings holds the offers this socket was told of and that have not ended, by conversation; under Hub.mu.
-	rings map[core.ID]core.ID
+	rings map[core.ID]ring
 
 	mu      sync.Mutex
 	queue   []*slot
@@ -86,7 +86,7 @@ type socket struct {
 
 func newSocket(v *viewer, credential string) *socket {
 	return &socket{
-		credential: credential, viewer: v, slots: make(map[slotKey]*slot), rings: make(map[core.ID]core.ID),
+		credential: credential, viewer: v, slots: make(map[slotKey]*slot), rings: make(map[core.ID]ring),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 }
