@@ -68,6 +68,9 @@ func (r *router) conclude(d *decision, touched map[string]struct{}) {
 		if d.err == nil {
 			s.take(d.status)
 		}
+		for _, queue := range r.queuesOf[d.agent] { // the reservation may have kept others waiting
+			touched[queue] = struct{}{}
+		}
 	}
 	switch {
 	case errors.Is(d.err, errStale):
@@ -87,15 +90,10 @@ func (r *router) conclude(d *decision, touched map[string]struct{}) {
 	if d.queue != "" {
 		w.unqueued, w.stored = false, d.queue
 	}
+	// The log tells of what was written: if it has done so already, the record is read again now, else it will be.
 	if w.again {
-		w.again = false
 		r.look(w.id)
-		return
 	}
-	if w.ringing = d.agent != ""; !w.ringing {
-		r.stand(w)
-	}
-	touched[w.queue] = struct{}{}
 }
 
 // commitDecision writes a decision after checking again that it still holds.

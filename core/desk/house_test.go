@@ -101,6 +101,15 @@ func (h *house) check() {
 		h.t.Error(err)
 	}
 	h.view(func(tx *store.Tx) error {
+		marks, err := tx.RouteMarks(0)
+		if err != nil {
+			return err
+		}
+		for _, id := range marks {
+			if c, err := tx.Conversation(id); err != nil || c.State != core.Open {
+				h.t.Errorf("the router is to look at %s: %+v, %v", id, c, err)
+			}
+		}
 		for cursor := ""; ; {
 			page, err := tx.AllConversations(cursor, 100)
 			if err != nil {

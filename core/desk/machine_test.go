@@ -312,8 +312,9 @@ var ops = []struct {
 }
 
 // nobodyWaitsInVain looks for a customer who waits in a queue although somebody could be offered the conversation.
-func (m *machine) nobodyWaitsInVain() {
-	m.view(func(tx *store.Tx) error {
+func (h *house) nobodyWaitsInVain() {
+	h.t.Helper()
+	h.view(func(tx *store.Tx) error {
 		for c, err := range tx.OpenConversations() {
 			if err != nil {
 				return err
@@ -321,14 +322,14 @@ func (m *machine) nobodyWaitsInVain() {
 			if c.State != core.Open || c.Offer != nil {
 				continue
 			}
-			ws := m.setup.Workstreams[c.Workstream]
-			for _, member := range m.setup.Queues[c.Queue].Members {
+			ws := h.setup.Workstreams[c.Workstream]
+			for _, member := range h.setup.Queues[c.Queue].Members {
 				s, err := tx.AgentStatus(member)
 				if err != nil {
 					return err
 				}
-				if slices.Contains(ws.AllowedPresences, s.Presence) && s.Load+ws.Capacity <= m.setup.Agents[member].Capacity && c.Declines[member] < ws.DeclinesAllowed {
-					m.t.Errorf("%s waits in %s although %s could take it", c.ID, c.Queue, member)
+				if slices.Contains(ws.AllowedPresences, s.Presence) && s.Load+ws.Capacity <= h.setup.Agents[member].Capacity && c.Declines[member] < ws.DeclinesAllowed {
+					h.t.Errorf("%s waits in %s although %s could take it", c.ID, c.Queue, member)
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -508,6 +509,22 @@ func TestParallel(t *testing.T) {
 		h.settle()
 		if n := len(h.channels.sent()); n != 320 || most != 64 {
 			t.Errorf("%d sends, %d at the same time", n, most)
+		}
+	})
+}
+
+// TestNoReplyIsForgotten: replies that come just when the sender has found nothing more to do go out at once, too.
+func TestNoReplyIsForgotten(t *testing.T) {
+	inTouch(t, func(h *house, zoe *core.Conversation) {
+		for i := range 400 {
+			h.reply(zoe, fmt.Sprint(i), "hi")
+			for range rand.IntN(20) {
+				runtime.Gosched()
+			}
+		}
+		h.settle()
+		if n := len(h.channels.sent()); n != 400 {
+			t.Errorf("%d of 400 were sent", n)
 		}
 	})
 }

@@ -486,6 +486,61 @@ func TestHammer(t *testing.T) {
 	})
 }
 
+// TestInstantAnswers: agents who answer an offer before the router has heard that it was stored lose nobody.
+func TestInstantAnswers(t *testing.T) {
+	inBubble(t, nil, func(h *house) {
+		h.there("anna", "ben", "carl")
+		watching, stop := context.WithCancel(ctx)
+		var wait sync.WaitGroup
+		answered := 0
+		wait.Go(func() {
+			for e, err := range h.store.Tail(watching, h.db.Last()) {
+				if err != nil {
+					return
+				}
+				if string(e.Topic) != core.TopicConversation {
+					continue
+				}
+				for _, a := range []string{"anna", "ben", "carl"} {
+					var ringing []*core.Conversation
+					h.view(func(tx *store.Tx) (err error) {
+						ringing, err = tx.OfferedTo(a)
+						return err
+					})
+					for _, c := range ringing {
+						var err error
+						if answered++; answered%3 == 0 {
+							if _, err = h.desk.Accept(ctx, agent(a), c.Offer.ID); err == nil {
+								_, err = h.desk.End(ctx, agent(a), c.ID)
+							}
+						} else {
+							err = h.desk.Decline(ctx, agent(a), c.Offer.ID)
+						}
+						if code := core.CodeOf(err); code != "" && code != core.NotFound {
+							t.Error(err)
+						}
+					}
+				}
+			}
+		})
+		var people sync.WaitGroup
+		for n := range 4 {
+			people.Go(func() {
+				for i := range 60 {
+					if _, _, err := h.desk.Receive(ctx, []core.Inbound{benchEvent(fmt.Sprint(n, "-", i), fmt.Sprint(n, "/", i))}, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		people.Wait()
+		h.settle()
+		stop()
+		wait.Wait()
+		h.nobodyWaitsInVain()
+	})
+}
+
 // actRandomly lets an agent do something with what rings at them or what they have.
 func (h *house) actRandomly(a string) {
 	var offered, mine []*core.Conversation

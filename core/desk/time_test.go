@@ -20,16 +20,19 @@ func (h *house) pass(d time.Duration) {
 func TestOfferCountdown(t *testing.T) {
 	for _, jump := range []time.Duration{0, 2 * time.Hour, -2 * time.Hour, 20 * time.Second, -20 * time.Second} {
 		t.Run(jump.String(), func(t *testing.T) {
-			inBubble(t, func(s *core.Setup) { s.Workstreams["social"].AutoClose = core.AutoClose{} }, func(h *house) {
+			inBubble(t, func(s *core.Setup) {
+				s.Workstreams["social"].AutoClose = core.AutoClose{}
+				s.Workstreams["social"].OfferTimeout = 2 * time.Minute
+			}, func(h *house) {
 				h.there("anna")
 				c := h.says("zoe", "hello")
 				h.pass(10 * time.Second)
 				h.jump.Store(int64(jump)) // somebody sets the wall clock
 				h.pass(5 * time.Second)
-				if rest := h.desk.Remaining(c.Offer); rest < 14*time.Second || rest > 15*time.Second {
+				if rest := h.desk.Remaining(c.Offer); rest < 104*time.Second || rest > 105*time.Second {
 					t.Errorf("%s remain", rest)
 				}
-				h.pass(14500 * time.Millisecond)
+				h.pass(104500 * time.Millisecond)
 				if now := h.ongoing("zoe").Offer; now == nil || now.ID != c.Offer.ID {
 					t.Error("the ringing was cut short")
 				}
@@ -466,7 +469,7 @@ func TestLateTimers(t *testing.T) {
 			{Due: time.Now(), Kind: core.TimerWrapUp, Ref: string(c.ID)},
 			{Due: time.Now(), Kind: core.TimerPresence, Ref: "anna"},
 		}
-		before := h.picture(c.ID, nil)
+		before, version := h.picture(c.ID, nil), h.conversation(c.ID).Version
 		h.ok(h.store.Update(context.Background(), func(tx *store.Tx) error {
 			for _, timer := range stale {
 				tx.PutTimer(timer)
@@ -476,6 +479,9 @@ func TestLateTimers(t *testing.T) {
 		h.settle()
 		if after := h.picture(c.ID, nil); after != before {
 			t.Errorf("%s, was %s", after, before)
+		}
+		if now := h.conversation(c.ID).Version; now != version {
+			t.Errorf("version %d, was %d", now, version)
 		}
 		if got := h.status("anna").Presence; got != core.Available {
 			t.Errorf("anna is %s", got)
