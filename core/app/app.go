@@ -158,7 +158,7 @@ func (a *App) build() error {
 	receiver := &receiver{}
 	host, err := channel.New(channel.Options{
 		Data: d.dir, Version: a.options.Version, PublicURL: a.publicURL, Log: slogOf(a.log.Named("plugins")),
-		Receiver: receiver, State: pluginState{d.store}, Media: media, Spool: spool{d.store, d.blobs}, Builtin: a.options.Builtin,
+		Receiver: receiver, State: pluginState{d.store}, Media: media, Spool: spool{d.store, d.blobs, &spoolOrder{}}, Builtin: a.options.Builtin,
 		Alert: a.alert,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -75,12 +76,37 @@ func unchanged(tx *store.Tx, account, key string, compare *uint64) error {
 type spool struct {
 	store *store.Store
 	blobs *blob.Store
+	order *spoolOrder
+}
+
+// spoolOrder gives out ids in strictly growing order, because that is the order in which spooled requests are handled.
+// Many come in one millisecond, within which new ids are in no order, and the clock may jump back.
+type spoolOrder struct {
+	mu   sync.Mutex
+	last core.ID
+}
+
+func (o *spoolOrder) next(now time.Time) core.ID {
+	id := core.NewID(now)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if id <= o.last {
+		b := o.last.Bytes()
+		for i := len(b) - 1; i >= 0; i-- {
+			if b[i]++; b[i] != 0 {
+				break
+			}
+		}
+		id = core.IDFromBytes(b)
+	}
+	o.last = id
+	return id
 }
 
 var _ channel.Spool = spool{}
 
 func (s spool) Put(ctx context.Context, account string, request []byte) error {
-	id := core.NewID(time.Now())
+	id := s.order.next(time.Now())
 	hash := ""
 	if len(request) > store.MaxSpooled {
 		var err error
