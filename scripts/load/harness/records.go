@@ -46,7 +46,8 @@ type StoredMessage struct {
 		Code string `json:"code"`
 		Text string `json:"text"`
 	} `json:"reason"`
-	ExternalIDs []string `json:"external_ids"`
+	ExternalIDs []string  `json:"external_ids"`
+	CreatedAt   time.Time `json:"created_at"`
 }
 
 // Export runs the export command and reads what it printed.

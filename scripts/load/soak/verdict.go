@@ -122,11 +122,12 @@ func (s *soak) verdict(ctx context.Context, records *harness.Records) error {
 
 // checkCustomers: each acknowledged message is there exactly once and in order, and nothing that nobody wrote.
 func (l *ledger) checkCustomers(records *harness.Records) []error {
-	stored := map[string][]string{}
+	stored, places := map[string][]string{}, map[string][]string{}
 	for _, m := range records.Messages {
 		if m.From.Kind == "customer" {
 			thread := records.Conversations[m.Conversation].Thread.ID
 			stored[thread] = append(stored[thread], m.Text)
+			places[thread] = append(places[thread], fmt.Sprintf("%q at %s/%d, stored %s", m.Text, m.Conversation, m.Seq, m.CreatedAt.Format("15:04:05.000")))
 		}
 	}
 	var wrong []error
@@ -141,7 +142,7 @@ func (l *ledger) checkCustomers(records *harness.Records) []error {
 				continue
 			}
 		}
-		wrong = append(wrong, fmt.Errorf("customer %s: %s", customer, difference(want, have)))
+		wrong = append(wrong, fmt.Errorf("customer %s: %s", customer, difference(want, have, places[customer])))
 	}
 	for customer := range stored {
 		if l.acked[customer] == nil {
@@ -151,8 +152,8 @@ func (l *ledger) checkCustomers(records *harness.Records) []error {
 	return wrong
 }
 
-// difference says what is wrong with a list of stored texts.
-func difference(want, have []string) string {
+// difference says what is wrong with a list of stored texts, which lie at places.
+func difference(want, have, places []string) string {
 	count := map[string]int{}
 	for _, text := range have {
 		count[text]++
@@ -169,7 +170,8 @@ func difference(want, have []string) string {
 	if len(lost)+len(doubled) == 0 && len(want) == len(have) {
 		for i := range want {
 			if want[i] != have[i] {
-				return fmt.Sprintf("out of order: message %d of %d is %q instead of %q", i+1, len(want), have[i], want[i])
+				return fmt.Sprintf("out of order: message %d of %d is %q instead of %q: %s", i+1, len(want), have[i], want[i],
+					strings.Join(places[max(0, i-1):min(len(places), i+4)], "; "))
 			}
 		}
 	}
