@@ -27,11 +27,18 @@ func (t *table) begin() {
 			}
 		}
 	}
-	load := ""
-	if raw, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load, _, _ = strings.Cut(string(raw), " ")
+	t.note("%d cores, %s; %s; load average before the run %s: anything above 0.5 means that others shared the cores", runtime.NumCPU(), model,
+		runtime.Version(), loadAverage())
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() string {
+	raw, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
 	}
-	t.note("%d cores, %s; %s; load before the run %s", runtime.NumCPU(), model, runtime.Version(), load)
+	load, _, _ := strings.Cut(string(raw), " ")
+	return load
 }
 
 func (t *table) add(what, measured, floor, budget string, ok bool) {
