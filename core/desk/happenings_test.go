@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/desk"
 	"github.com/guichet/guichet/core/store"
 )
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/desk"
 )
 
 // inTouch gives anna a conversation with zoe.

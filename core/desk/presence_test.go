@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/desk"
 )
 
 func TestPresenceOfSocket(t *testing.T) {
