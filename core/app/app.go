@@ -81,6 +81,7 @@ type App struct {
 
 // Start opens the data directory, binds the address and starts everything. On error nothing is left running.
 func Start(ctx context.Context, o Options) (*App, error) {
+	tuneMemory()
 	data, err := Open(ctx, o)
 	if err != nil {
 		return nil, err
@@ -232,6 +233,7 @@ func (a *App) background(life context.Context) {
 		}
 	})
 	run(a.housekeeping)
+	run(a.giveBackMemory)
 	run(func(ctx context.Context) {
 		select {
 		case <-ctx.Done():

@@ -44,6 +44,7 @@ type committer struct {
 	reads    *badger.Txn
 	batch    *overlay
 	own      *overlay
+	hot      *hotValues
 	mem      arena
 	events   [][]byte
 	answers  []*request
@@ -67,6 +68,7 @@ func newCommitter(db *DB, ts uint64, last kv.Pos) *committer {
 		maxCount: int(db.bdg.MaxBatchCount()) - 2, // Badger adds the end marker
 		batch:    newOverlay(),
 		own:      newOverlay(),
+		hot:      newHotValues(),
 		ts:       ts,
 		last:     last,
 		stopped:  make(chan struct{}),
@@ -189,7 +191,7 @@ func (c *committer) next() *request {
 
 // run runs one closure and, when it succeeds, makes its writes part of the batch.
 func (c *committer) run(r *request) {
-	t := &tx{reads: c.reads, own: c.own, batch: c.batch, mem: &c.mem, now: c.db.opt.Now()}
+	t := &tx{reads: c.reads, own: c.own, batch: c.batch, hot: c.hot, mem: &c.mem, now: c.db.opt.Now()}
 	began := time.Now()
 	returned := false
 	defer func() {
@@ -270,6 +272,7 @@ func (c *committer) commit() error {
 		return err
 	}
 	c.ts++
+	c.hot.committed(c.batch.writes)
 	c.commits.Add(uint64(succeeded))
 	c.batches.Add(1)
 	c.last += kv.Pos(len(c.events))

@@ -16,6 +16,7 @@ type tx struct {
 	reads  *badger.Txn
 	own    *overlay
 	batch  *overlay
+	hot    *hotValues
 	mem    *arena
 	events [][]byte // encoded; positions are given when the run is accepted
 	meter  kv.Meter
@@ -76,6 +77,9 @@ func (t *tx) get(key []byte) ([]byte, error) {
 			}
 			return clone(w.value), nil
 		}
+		if value, ok := t.hot.get(key); ok {
+			return clone(value), nil
+		}
 	}
 	item, err := t.reads.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
@@ -84,6 +88,9 @@ func (t *tx) get(key []byte) ([]byte, error) {
 	if err == nil {
 		var value []byte
 		if value, err = item.ValueCopy(nil); err == nil {
+			if t.own != nil {
+				t.hot.add(string(key), clone(value))
+			}
 			return notNil(value), nil
 		}
 	}
