@@ -11,26 +11,45 @@ import (
 )
 
 // Apply puts a configuration in force. It is refused, naming what stands against it, when something that open
-// conversations still need is gone from it.
+// conversations still need is not in it.
 func (d *Desk) Apply(ctx context.Context, setup *core.Setup) error {
 	if err := d.Check(ctx, setup); err != nil {
 		return err
 	}
-	d.setup.Store(setup)
-	d.router.rebuild()
+	d.Adopt(setup)
 	return nil
 }
 
-// Check says whether Apply would refuse a configuration.
+// Adopt puts a configuration in force that Check has let pass, or that was in force before.
+func (d *Desk) Adopt(setup *core.Setup) {
+	d.setup.Store(setup)
+	d.router.rebuild()
+}
+
+// need is what open conversations need and a configuration does not have.
+type need struct {
+	count int
+	first []string // conversations, for people
+}
+
+// shownNeeds is how many conversations a refusal names.
+const shownNeeds = 5
+
+// Check says whether Apply would refuse a configuration. It compares with what is stored, not with the configuration in
+// force: a file that was changed while nothing ran is refused like any other.
 func (d *Desk) Check(ctx context.Context, setup *core.Setup) error {
-	gone := missingFrom(d.Setup(), setup)
-	if len(gone) == 0 {
-		return nil
-	}
-	needed := map[string][]string{}
-	note := func(kind, name string, c *core.Conversation) {
-		if key := kind + " " + name; gone[key] {
-			needed[key] = append(needed[key], string(c.ID))
+	needs := map[string]*need{}
+	missing := func(there bool, kind, name string, c *core.Conversation) {
+		if there || name == "" {
+			return
+		}
+		n := needs[kind+" "+name]
+		if n == nil {
+			n = &need{}
+			needs[kind+" "+name] = n
+		}
+		if n.count++; n.count <= shownNeeds {
+			n.first = append(n.first, string(c.ID))
 		}
 	}
 	for cursor := ""; ; {
@@ -42,15 +61,11 @@ func (d *Desk) Check(ctx context.Context, setup *core.Setup) error {
 			}
 			next = page.Next
 			for _, c := range page.Conversations {
-				note("account", c.Account, c)
-				note("channel", c.Channel, c)
-				note("workstream", c.Workstream, c)
-				if c.State == core.Open {
-					note("queue", c.Queue, c)
-				}
-				if c.State == core.Active {
-					note("agent", c.Assignee, c)
-				}
+				missing(setup.Accounts[c.Account] != nil, "account", c.Account, c)
+				missing(setup.Channels[c.Channel] != nil, "channel", c.Channel, c)
+				missing(setup.Workstreams[c.Workstream] != nil, "workstream", c.Workstream, c)
+				missing(c.State != core.Open || setup.Queues[c.Queue] != nil, "queue", c.Queue, c)
+				missing(c.State != core.Active || setup.Agents[c.Assignee] != nil, "agent", c.Assignee, c)
 			}
 			return nil
 		})
@@ -58,63 +73,24 @@ func (d *Desk) Check(ctx context.Context, setup *core.Setup) error {
 			return err
 		}
 		if cursor = next; cursor == "" {
-			break
+			return refusal(needs)
 		}
 	}
-	return refusal(needed)
 }
 
-// missingFrom lists what the new configuration no longer has.
-func missingFrom(old, now *core.Setup) map[string]bool {
-	gone := map[string]bool{}
-	if old == nil {
-		return gone
-	}
-	for id := range old.Accounts {
-		if now.Accounts[id] == nil {
-			gone["account "+id] = true
-		}
-	}
-	for id := range old.Channels {
-		if now.Channels[id] == nil {
-			gone["channel "+id] = true
-		}
-	}
-	for id := range old.Workstreams {
-		if now.Workstreams[id] == nil {
-			gone["workstream "+id] = true
-		}
-	}
-	for id := range old.Queues {
-		if now.Queues[id] == nil {
-			gone["queue "+id] = true
-		}
-	}
-	for id := range old.Agents {
-		if now.Agents[id] == nil {
-			gone["agent "+id] = true
-		}
-	}
-	return gone
-}
-
-func refusal(needed map[string][]string) error {
-	if len(needed) == 0 {
+func refusal(needs map[string]*need) error {
+	if len(needs) == 0 {
 		return nil
 	}
 	var parts []string
-	for what, ids := range needed {
-		shown := ids
-		if len(shown) > 5 {
-			shown = shown[:5]
-		}
+	for what, n := range needs {
 		more := ""
-		if len(ids) > len(shown) {
-			more = fmt.Sprintf(" and %d more", len(ids)-len(shown))
+		if n.count > len(n.first) {
+			more = fmt.Sprintf(" and %d more", n.count-len(n.first))
 		}
-		parts = append(parts, fmt.Sprintf("%s is needed by %d open conversation(s): %s%s", what, len(ids), strings.Join(shown, ", "), more))
+		parts = append(parts, fmt.Sprintf("%s is needed by %d open conversation(s): %s%s", what, n.count, strings.Join(n.first, ", "), more))
 	}
 	sort.Strings(parts)
 	return core.Errorf(core.Conflict,
-		"%s. Transfer or close them first, or set retired = true on the account or channel until they are closed", strings.Join(parts, "; "))
+		"%s. Set retired = true on it until they are closed, or transfer or close them first", strings.Join(parts, "; "))
 }

@@ -210,9 +210,15 @@ func (d *Desk) begin(tx *store.Tx, a *arrival, identity *core.Identity, contact 
 	}
 	if a.in.Thread.Kind != "" && a.in.Thread.Kind != "user" {
 		key := core.IdentityKey{Scope: a.in.Account, Kind: a.in.Thread.Kind, Value: a.in.Thread.ID}
-		group, err := d.attach(tx, key, a.sender, core.Sender{}, false)
+		group, err := tx.Identity(key)
 		if err != nil {
 			return nil, err
+		}
+		if group == nil {
+			tx.PutContact(&core.Contact{ID: a.group, CreatedAt: now})
+			if group, err = d.attach(tx, nil, key, a.group, core.Sender{}, false); err != nil {
+				return nil, err
+			}
 		}
 		c.Identity, c.Contact = key, group.Contact
 	}
@@ -237,15 +243,14 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 		sender.Identities = []core.SenderIdentity{{IdentityKey: core.IdentityKey{Scope: a.in.Account, Kind: kind, Value: a.in.Thread.ID}}}
 	}
 	contact = a.contact
+	found := make([]*core.Identity, len(sender.Identities))
 	known := false
-	for _, id := range sender.Identities {
-		i, err := tx.Identity(id.IdentityKey)
-		if err != nil {
+	for n, id := range sender.Identities {
+		if found[n], err = tx.Identity(id.IdentityKey); err != nil {
 			return nil, "", nil, err
 		}
-		if i != nil {
-			contact, known = i.Contact, true
-			break
+		if found[n] != nil && !known {
+			contact, known = found[n].Contact, true
 		}
 	}
 	if !known {
@@ -254,7 +259,7 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 		})
 	}
 	for n, id := range sender.Identities {
-		i, err := d.attach(tx, id.IdentityKey, contact, sender, id.Verified)
+		i, err := d.attach(tx, found[n], id.IdentityKey, contact, sender, id.Verified)
 		if err != nil {
 			return nil, "", nil, err
 		}
@@ -268,18 +273,11 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 	return first, contact, profile, nil
 }
 
-// attach makes sure that an identity exists; a new one belongs to the contact given.
-func (d *Desk) attach(tx *store.Tx, k core.IdentityKey, contact core.ID, sender core.Sender, verified bool) (*core.Identity, error) {
-	i, err := tx.Identity(k)
-	if err != nil {
-		return nil, err
-	}
+// attach brings an identity that was found up to date, or makes one that belongs to the contact given.
+func (d *Desk) attach(
+	tx *store.Tx, i *core.Identity, k core.IdentityKey, contact core.ID, sender core.Sender, verified bool,
+) (*core.Identity, error) {
 	if i == nil {
-		if _, err := tx.Contact(contact); core.CodeOf(err) == core.NotFound {
-			tx.PutContact(&core.Contact{ID: contact, Name: sender.Name, CreatedAt: tx.Now()})
-		} else if err != nil {
-			return nil, err
-		}
 		i = &core.Identity{
 			IdentityKey: k, Contact: contact, Owner: contact, Name: sender.Name, Language: sender.Language, Picture: sender.Picture,
 			Verified: verified, CreatedAt: tx.Now(),

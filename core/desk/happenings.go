@@ -234,8 +234,11 @@ func (d *Desk) applyIdentityChange(tx *store.Tx, a *arrival) error {
 	if err != nil || former == nil {
 		return err
 	}
-	_, err = d.attach(tx, *a.in.Current, former.Contact, core.Sender{Name: former.Name}, former.Verified)
+	current, err := tx.Identity(*a.in.Current)
 	if err != nil {
+		return err
+	}
+	if _, err := d.attach(tx, current, *a.in.Current, former.Contact, core.Sender{Name: former.Name}, former.Verified); err != nil {
 		return err
 	}
 	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)

@@ -96,7 +96,7 @@ type arrival struct {
 	retired      bool // the channel or its account begins no new conversations
 	conversation core.ID
 	contact      core.ID
-	sender       core.ID
+	group        core.ID
 	message      core.ID
 	raw          *core.RawEvent
 	overflow     *core.Attachment // the whole text, when it is too long for a record
@@ -166,7 +166,7 @@ func (d *Desk) arrive(ctx context.Context, in *core.Inbound) (*arrival, error) {
 	}
 	a := &arrival{
 		in: in, channel: channel, workstream: workstream,
-		conversation: core.NewID(in.ReceivedAt), contact: core.NewID(in.ReceivedAt), sender: core.NewID(in.ReceivedAt),
+		conversation: core.NewID(in.ReceivedAt), contact: core.NewID(in.ReceivedAt), group: core.NewID(in.ReceivedAt),
 		message: core.NewID(in.ReceivedAt),
 	}
 	account := setup.Accounts[in.Account]
