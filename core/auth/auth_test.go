@@ -191,60 +191,6 @@ func TestWhoMayNotSignInGetsOneAnswer(t *testing.T) {
 	check(t, err)
 }
 
-func TestFailuresAreLimited(t *testing.T) {
-	o := newOffice(t)
-	check(t, o.SetPassword(t.Context(), admin, "ada", good))
-	_, _, err := o.signIn("ada@example.com", good, "192.0.2.7")
-	check(t, err) // from now on this address is hers
-	for range failuresPerEmail {
-		_, _, err = o.signIn("ada@example.com", "a guess", "203.0.113.66")
-		wantCode(t, err, core.Unauthorized)
-	}
-	_, _, err = o.signIn("ada@example.com", good, "203.0.113.66")
-	wantCode(t, err, core.RateLimited)
-	_, _, err = o.signIn("ada@example.com", good, "198.51.100.1") // an attacker has many addresses
-	wantCode(t, err, core.RateLimited)
-	var limit *LimitError
-	if !errors.As(err, &limit) || limit.After <= 0 || limit.After > failureWindow {
-		t.Errorf("it does not say when to try again: %v", err)
-	}
-	_, _, err = o.signIn("ada@example.com", good, "192.0.2.7")
-	check(t, err) // her own address is not locked out by others
-	o.pass(failureWindow)
-	_, _, err = o.signIn("ada@example.com", good, "198.51.100.1")
-	check(t, err)
-}
-
-func TestOneAddressCannotGuessManyPeople(t *testing.T) {
-	a := newAttempts()
-	now := time.Unix(1e9, 0)
-	for i := range failuresPerAddress {
-		check(t, a.reserve(now.Add(time.Duration(i)*time.Second), string(rune('a'+i%26))+strings.Repeat("x", i/26)+"@example.com", "203.0.113.66"))
-	}
-	now = now.Add(time.Minute)
-	wantCode(t, a.reserve(now, "somebody@example.com", "203.0.113.66"), core.RateLimited)
-	check(t, a.reserve(now, "somebody@example.com", "203.0.113.67"))
-	// Success gives the attempt back, and so does one that was never judged.
-	for range 2 * failuresPerAddress {
-		check(t, a.reserve(now, "office@example.com", "198.51.100.9"))
-		a.succeeded(now, "office@example.com", "198.51.100.9")
-		check(t, a.reserve(now, "other@example.com", "198.51.100.9"))
-		a.released("other@example.com", "198.51.100.9")
-	}
-}
-
-func TestMemoryOfFailuresIsBounded(t *testing.T) {
-	a := newAttempts()
-	now := time.Unix(1e9, 0)
-	for i := range 3 * attemptsKept {
-		_ = a.reserve(now, "one@example.com", time.Duration(i).String())
-		a.succeeded(now, time.Duration(i).String(), "192.0.2.7")
-	}
-	if len(a.failures) > attemptsKept+2 || len(a.good) > attemptsKept+2 {
-		t.Errorf("%d failures, %d addresses", len(a.failures), len(a.good))
-	}
-}
-
 func TestChangingThePasswordEndsOtherSignIns(t *testing.T) {
 	o := newOffice(t)
 	check(t, o.SetPassword(t.Context(), admin, "ada", good))
@@ -305,46 +251,6 @@ func TestKeysActUntilTheyAreRevoked(t *testing.T) {
 	}
 	_, _, err = o.CreateKey(t.Context(), admin, "ada", "one more")
 	wantCode(t, err, core.Conflict)
-}
-
-func TestPeople(t *testing.T) {
-	o := newOffice(t)
-	added, err := o.AddPerson(t.Context(), admin, core.Agent{Email: "New@Example.com", Name: "New"}, good)
-	check(t, err)
-	if added.ID != "new" || o.added[0].Role != core.AgentRole || o.added[0].Email != "new@example.com" {
-		t.Errorf("added %+v", o.added)
-	}
-	_, err = o.AddPerson(t.Context(), admin, core.Agent{Email: "ada@example.com", Role: core.Supervisor}, good)
-	wantCode(t, err, core.Conflict)
-	o.pass(time.Second) // acts within one millisecond have no order
-	_, err = o.AddPerson(t.Context(), admin, core.Agent{Email: "ada@example.com", Role: core.AgentRole}, good)
-	check(t, err)
-	if len(o.added) != 1 {
-		t.Error("a person the configuration knows was added again")
-	}
-	for _, bad := range []string{"", "ada", "@example.com", "ada@", "a b@example.com"} {
-		_, err = o.AddPerson(t.Context(), admin, core.Agent{Email: bad}, good)
-		wantCode(t, err, core.Invalid)
-	}
-	_, err = o.AddPerson(t.Context(), admin, core.Agent{Email: "readonly@example.com"}, good)
-	wantCode(t, err, core.Unavailable)
-	people, err := o.People(t.Context())
-	check(t, err)
-	var got []string
-	for _, p := range people {
-		if p.HasPassword {
-			got = append(got, p.Agent.ID)
-		}
-	}
-	if diff := cmp.Diff([]string{"ada", "new"}, got); diff != "" {
-		t.Error(diff)
-	}
-	wantCode(t, o.Disable(t.Context(), admin, "root"), core.Conflict)
-	wantCode(t, o.SetPassword(t.Context(), admin, "nobody", good), core.NotFound)
-	want := []string{"root agent.password-set ada", "root agent.added new"}
-	if diff := cmp.Diff(want, o.acts()); diff != "" {
-		t.Error(diff)
-	}
 }
 
 func TestSetupWorksOnce(t *testing.T) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 // How many failed sign-ins are tolerated within the window. Only failures count, so an office behind one address does
 // not lock itself out. An address from which a person has signed in before is not stopped by what others do to that
-// person's e-mail address.
+// person's e-mail address. Of an IPv6 address only the network counts, see placeOf.
 const (
 	failureWindow      = 15 * time.Minute
 	failuresPerEmail   = 10
@@ -23,6 +24,20 @@ type attempts struct {
 	mu       sync.Mutex
 	failures map[string][]time.Time // "e:" + e-mail or "a:" + address → failures, oldest first
 	good     map[string]time.Time   // e-mail + " " + address → last success
+}
+
+// placeOf is what counts as one address: of IPv6 the first 64 bits, because whoever has one address of such a network
+// usually has them all.
+func placeOf(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
 func newAttempts() *attempts {
@@ -42,6 +57,7 @@ func (e *LimitError) RetryAfter() time.Duration { return e.After }
 // reserve counts an attempt as failed before its outcome is known, so that attempts in flight count too; settle takes
 // it back after a success.
 func (a *attempts) reserve(now time.Time, email, address string) error {
+	address = placeOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.bound()
@@ -73,6 +89,7 @@ func (a *attempts) keys(email, address string, familiar bool) []string {
 
 // succeeded takes back what reserve counted and remembers the address.
 func (a *attempts) succeeded(now time.Time, email, address string) {
+	address = placeOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, familiar := a.good[email+" "+address]
@@ -87,6 +104,7 @@ func (a *attempts) succeeded(now time.Time, email, address string) {
 
 // released takes back an attempt that was never judged.
 func (a *attempts) released(email, address string) {
+	address = placeOf(address)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, familiar := a.good[email+" "+address]

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,18 +37,20 @@ func (a *Auth) People(ctx context.Context) ([]Person, error) {
 }
 
 // AddPerson makes sure that a person can sign in. Someone the configuration does not know is added to it; of someone it
-// knows only the password is set, and another role or name than the configured one is refused.
+// knows only the password is set, and another role or name than the configured one is refused ("" is not another).
+// Someone who is disabled stays so: that is a Conflict.
 func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, password string) (*core.Agent, error) {
 	email := core.NormalizeEmail(person.Email)
 	if local, domain, ok := strings.Cut(email, "@"); !ok || local == "" || domain == "" || strings.ContainsAny(email, " <>,;") {
 		return nil, core.FieldErrorf("email", "%q is not an e-mail address.", person.Email)
 	}
+	person.Name = strings.TrimSpace(person.Name)
 	agent, known := a.setup().AgentByEmail(email)
-	switch {
-	case known && person.Role != "" && person.Role != agent.Role:
-		return nil, core.Errorf(core.Conflict,
-			"in the configuration %s has the role %q: change it there, or leave the role out", email, agent.Role)
-	case !known && person.Role == "":
+	if known {
+		if err := agrees(agent, person); err != nil {
+			return nil, err
+		}
+	} else if person.Role == "" {
 		person.Role = core.AgentRole
 	}
 	if err := CheckPassword(password, email, person.Name); err != nil {
@@ -72,6 +75,20 @@ func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, passw
 	return agent, nil
 }
 
+// agrees refuses what the configuration says otherwise.
+func agrees(configured *core.Agent, person core.Agent) error {
+	refuse := func(field, sentence, value string) error {
+		return &core.Error{Code: core.Conflict, Field: field, Message: fmt.Sprintf(sentence, configured.Email, value)}
+	}
+	switch {
+	case person.Role != "" && person.Role != configured.Role:
+		return refuse("role", "in the configuration %s has the role %q: change it there, or leave the role out", string(configured.Role))
+	case person.Name != "" && person.Name != strings.TrimSpace(configured.Name):
+		return refuse("name", "in the configuration %s has the name %q: change it there, or leave the name out", configured.Name)
+	}
+	return nil
+}
+
 func (a *Auth) putPassword(ctx context.Context, by Actor, agent *core.Agent, hash string, added bool) error {
 	act := "agent.password-set"
 	if added {
@@ -79,7 +96,7 @@ func (a *Auth) putPassword(ctx context.Context, by Actor, agent *core.Agent, has
 	}
 	entry := a.entry(by, act, agent.ID, map[string]string{"email": agent.Email, "role": string(agent.Role)})
 	err := a.store.Update(ctx, func(tx *store.Tx) error {
-		if err := putPassword(tx, agent.ID, hash); err != nil {
+		if err := putPassword(tx, agent, hash); err != nil {
 			return err
 		}
 		tx.AddAudit(entry)
@@ -91,14 +108,18 @@ func (a *Auth) putPassword(ctx context.Context, by Actor, agent *core.Agent, has
 	return err
 }
 
-// putPassword writes a credential. The first one of all ends the time of the setup token.
-func putPassword(tx *store.Tx, agent, hash string) error {
-	c, err := tx.Credential(agent)
-	if err != nil {
+// putPassword writes a credential. The first one of all ends the time of the setup token. To somebody who is disabled a
+// password would be of no use, and whoever sets it should know.
+func putPassword(tx *store.Tx, agent *core.Agent, hash string) error {
+	c, err := tx.Credential(agent.ID)
+	switch {
+	case err != nil:
 		return err
-	}
-	if c == nil {
-		c = &core.Credential{Agent: agent}
+	case c == nil:
+		c = &core.Credential{Agent: agent.ID}
+	case c.Disabled:
+		return core.Errorf(core.Conflict,
+			"%s is disabled and could not sign in with it: first let them in again (guichet user enable %s)", agent.Email, agent.Email)
 	}
 	c.PasswordHash, c.ChangedAt = hash, tx.Now()
 	tx.PutCredential(c)
@@ -110,7 +131,7 @@ func putPassword(tx *store.Tx, agent, hash string) error {
 	return err
 }
 
-// SetPassword sets another person's password and ends their sign-ins.
+// SetPassword sets another person's password and ends their sign-ins. Of someone who is disabled that is a Conflict.
 func (a *Auth) SetPassword(ctx context.Context, by Actor, agentID, password string) error {
 	agent, err := a.known(agentID)
 	if err != nil {

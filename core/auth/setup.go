@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"fmt"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/store"
@@ -67,8 +68,8 @@ func (a *Auth) Setup(ctx context.Context, token, email, name, password, address 
 	}
 	by := Actor{Agent: "system", Role: core.Administrator, Address: address}
 	if agent, ok := a.setup().AgentByEmail(email); ok && agent.Role != core.Administrator {
-		return nil, core.Errorf(core.Conflict,
-			"the first person to sign in must be an administrator, and in the configuration %s has the role %q", email, agent.Role)
+		return nil, &core.Error{Code: core.Conflict, Field: "email", Message: fmt.Sprintf(
+			"the first person to sign in must be an administrator, and in the configuration %s has the role %q", email, agent.Role)}
 	}
 	if err := CheckPassword(password, email, name); err != nil {
 		return nil, err
