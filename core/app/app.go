@@ -72,6 +72,7 @@ type App struct {
 
 	listener  net.Listener
 	publicURL string
+	localURL  string // where a browser on this machine reaches the server
 	ready     ready
 
 	stop    context.CancelFunc
@@ -129,25 +130,33 @@ func (a *App) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Guichet running? choose another address with --listen)", address, err)
 	}
-	a.listener = listener
+	a.localURL = localURL(listener.Addr(), a.data.config.Server.TLS.CertFile != "")
 	a.publicURL = strings.TrimRight(a.data.config.Server.PublicURL, "/")
 	if a.publicURL == "" {
-		a.publicURL = localURL(listener.Addr())
+		a.publicURL = a.localURL
+	}
+	a.listener = listener
+	if a.listener, err = secured(listener, a.data.config.Server.TLS, a.log); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	return nil
 }
 
 // localURL is an address at which a browser on this machine reaches the server.
-func localURL(addr net.Addr) string {
+func localURL(addr net.Addr, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
-		return "http://" + addr.String()
+		return scheme + addr.String()
 	}
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+	return scheme + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
 }
 
 // build makes every part and ties them together; nothing runs yet.
@@ -167,7 +176,7 @@ func (a *App) build() error {
 	}
 	a.host = host
 	a.desk = desk.New(desk.Options{
-		Store: d.store, Channels: newChannels(host, media), Blobs: d.blobs, Setup: d.config.Setup(0), Log: a.log.Named("desk"), CatchUp: catchUp, StopPatience: stopPatience,
+		Store: d.store, Channels: channels{host, media}, Blobs: d.blobs, Setup: &core.Setup{}, Log: a.log.Named("desk"), CatchUp: catchUp, StopPatience: stopPatience,
 		Typing: func(c *core.Conversation, stopped bool) {
 			if !stopped {
 				a.hub.CustomerTyping(context.Background(), c.ID)
@@ -176,7 +185,7 @@ func (a *App) build() error {
 	})
 	receiver.desk = a.desk
 	a.hub = live.New(live.Options{
-		Store: d.store, Setup: a.desk.Setup, Connected: a.desk.Connected, Disconnected: a.desk.Disconnected,
+		Store: d.store, Setup: a.desk.Setup, Connected: a.desk.Connected, Disconnected: a.desk.Disconnected, Remaining: a.desk.Remaining,
 		Typing: func(ctx context.Context, agent core.Agent, conversation core.ID) {
 			a.desk.Typing(ctx, desk.Actor{Agent: agent.ID, Name: agent.Name, Role: agent.Role}, conversation)
 		},
@@ -191,18 +200,23 @@ func (a *App) build() error {
 	return err
 }
 
-// apply puts a configuration in force everywhere, or nowhere.
+// apply puts a configuration in force everywhere, or nowhere. The version that was in force last is not checked again:
+// at most starts nothing has changed.
 func (a *App) apply(ctx context.Context, c *config.Config, revision int) error {
 	setup := c.Setup(revision)
-	if err := a.desk.Check(ctx, setup); err != nil {
+	last, found, err := a.data.history.LastApplied(ctx)
+	if err != nil {
 		return err
+	}
+	if !found || last.Revision != revision {
+		if err := a.desk.Check(ctx, setup); err != nil {
+			return err
+		}
 	}
 	if err := a.host.Apply(setup); err != nil {
-		return err
+		return errors.Join(err, a.host.Apply(a.desk.Setup()))
 	}
-	if err := a.desk.Apply(ctx, setup); err != nil {
-		return err
-	}
+	a.desk.Adopt(setup)
 	a.hub.SetupChanged()
 	if old, _ := a.source.Current(); old != nil {
 		for _, key := range c.RestartNeeded(old) {
@@ -274,11 +288,11 @@ func (a *App) SetupLink(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return localURL(a.listener.Addr()) + "/app/setup#" + token, nil
+	return a.localURL + "/app/setup#" + token, nil
 }
 
-// Stop ends everything in the order in which work flows in: requests, plugins, the desk, the store. It may be called
-// more than once.
+// Stop ends everything: requests first, then the desk, whose sends still need the plugins, then the plugins and the
+// store. It may be called more than once.
 func (a *App) Stop() {
 	a.once.Do(func() {
 		a.ready.set(false)

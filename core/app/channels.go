@@ -12,13 +12,8 @@ import (
 
 // channels gives the desk's wishes to the plugin host.
 type channels struct {
-	host       *channel.Host
-	media      *mediaStore
-	signalling chan struct{} // a place for each signal on its way
-}
-
-func newChannels(host *channel.Host, media *mediaStore) channels {
-	return channels{host: host, media: media, signalling: make(chan struct{}, signalLanes)}
+	host  *channel.Host
+	media *mediaStore
 }
 
 var _ desk.Channels = channels{}
@@ -78,24 +73,11 @@ func (c channels) FetchProfile(ctx context.Context, account string, identity cor
 	return &core.Profile{Name: p.Name, Language: p.Language, Picture: p.Picture}, nil
 }
 
-// signalLanes is how many signals are on their way at once; more are dropped, for they are worth nothing late.
-const signalLanes = 64
-
-// Signal passes on without keeping the caller waiting.
 func (c channels) Signal(ctx context.Context, account string, thread core.Thread, recipient core.IdentityKey, s core.Signal) {
-	select {
-	case c.signalling <- struct{}{}:
-	default:
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	go func() {
-		defer func() { <-c.signalling }()
-		// Best effort: the host counts and logs what fails.
-		_ = c.host.Signal(ctx, account, thread, recipient, channel.Signal{
-			Typing: s.Typing, TypingStopped: s.TypingStopped, Read: s.ReadID != "" || s.ReadToken != "", ReadMessageID: s.ReadID,
-			ReadToken: s.ReadToken, AgentJoined: s.AgentJoined, AgentLeft: s.AgentLeft, ConversationEnded: s.ConversationEnded != "",
-			EndCode: s.ConversationEnded,
-		})
-	}()
+	// Best effort: the host counts and logs what fails.
+	_ = c.host.Signal(ctx, account, thread, recipient, channel.Signal{
+		Typing: s.Typing, TypingStopped: s.TypingStopped, Read: s.ReadID != "" || s.ReadToken != "", ReadMessageID: s.ReadID,
+		ReadToken: s.ReadToken, AgentJoined: s.AgentJoined, AgentLeft: s.AgentLeft, ConversationEnded: s.ConversationEnded != "",
+		EndCode: s.ConversationEnded,
+	})
 }

@@ -34,6 +34,7 @@ func (a *App) housekeeping(ctx context.Context) {
 		}{
 			{"trim the event log", a.trimLog},
 			{"forget old event ids", a.forgetSeen},
+			{"forget old parked statuses", a.forgetParked},
 			{"forget old sign-ins", a.forgetSignIns},
 			{"forget old uploads", a.forgetUploads},
 			{"collect attachments", a.collect},
@@ -54,10 +55,19 @@ func (a *App) trimLog(ctx context.Context) error {
 }
 
 func (a *App) forgetSeen(ctx context.Context) error {
+	return a.forget(ctx, (*store.Tx).ForgetSeen)
+}
+
+func (a *App) forgetParked(ctx context.Context) error {
+	return a.forget(ctx, (*store.Tx).ForgetParked)
+}
+
+// forget goes through a family of records in chunks.
+func (a *App) forget(ctx context.Context, chunk func(tx *store.Tx, from []byte, limit int) ([]byte, int, error)) error {
 	for from := []byte(nil); ; {
 		var next []byte
 		err := a.data.store.UpdateLow(ctx, func(tx *store.Tx) (err error) {
-			next, _, err = tx.ForgetSeen(from, seenChunk)
+			next, _, err = chunk(tx, from, seenChunk)
 			return err
 		})
 		if err != nil || next == nil {

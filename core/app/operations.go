@@ -75,7 +75,7 @@ func (o *Operations) Run(ctx context.Context, words []string, in io.Reader, out 
 	commands := map[string]func(context.Context, map[string]string, io.Reader, io.Writer) error{
 		"user add": o.userAdd, "user passwd": o.userPasswd, "user token": o.userToken, "user list": o.userList,
 		"user disable": o.userDisable, "user enable": o.userEnable,
-		"config history": o.configHistory, "config reload": o.configReload,
+		"config history": o.configHistory, "config diff": o.configDiff, "config reload": o.configReload, "route explain": o.routeExplain,
 		"backup": o.backup, "export": o.export, "import": o.importRecords, "fsck": o.fsck, "setup": o.firstAdministrator,
 	}
 	run, ok := commands[words[0]]

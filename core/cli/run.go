@@ -54,6 +54,18 @@ func configExample(_ context.Context, c *call) error {
 	return err
 }
 
+func configDiff(ctx context.Context, c *call) error {
+	version := ""
+	if len(c.args) > 0 {
+		version = c.args[0]
+	}
+	return c.operate(ctx, nil, c.program.Out, "config diff", "version="+version)
+}
+
+func routeExplain(ctx context.Context, c *call) error {
+	return c.operate(ctx, nil, c.program.Out, "route explain", "conversation="+c.args[0])
+}
+
 func passwordFlags(c *call) {
 	c.flags.Bool("password-stdin", false, "read the password from the first line of standard input")
 }
@@ -94,7 +106,7 @@ func pluginList(_ context.Context, c *call) error {
 }
 
 func backupFlags(c *call) {
-	c.flags.Bool("with-keys", false, "take the keys along, which open the secrets in it: keep the file as safe as them")
+	c.flags.Bool("with-keys", false, "take the keys along, which open the sealed secrets in it. With or without them a backup holds guichet.toml as it is, literal secrets included: keep it as safe as that file")
 }
 
 // backup lets the server stream a backup, keeps it under a temporary name, checks it, and only then gives it its name.
@@ -124,8 +136,20 @@ func backup(ctx context.Context, c *call) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.program.Out, "%s is complete and was read back\n", path)
 	return nil
+}
+
+// syncDir makes a new name durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func restore(ctx context.Context, c *call) error {

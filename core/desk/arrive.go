@@ -38,6 +38,16 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Version == 0 && content.ExternalID != "" {
+		parked, err := tx.Parked(in.Account, content.ExternalID)
+		if err != nil {
+			return nil, err
+		}
+		if parked != nil && parked.State == parkedDeletion { // the customer took it back before it came
+			tx.Unpark(in.Account, content.ExternalID)
+			return nil, nil
+		}
+	}
 	m := &core.Message{
 		ID: string(a.message), Kind: content.Kind, From: sender, Visibility: core.Public,
 		Attachments: content.Attachments, Location: content.Location, Sticker: content.Sticker, QuoteToken: content.QuoteToken,

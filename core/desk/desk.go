@@ -7,6 +7,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -102,11 +103,9 @@ func (d *Desk) Start(ctx context.Context) error {
 	ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	d.background = ctx
 	from := d.store.DB().Last()
-	for _, load := range []func(context.Context) error{d.resumePresence, d.router.load, d.dispatcher.load, d.fetcher.load} {
-		if err := load(ctx); err != nil {
-			d.cancel()
-			return err
-		}
+	if err := errors.Join(d.resumePresence(ctx), d.load(ctx)); err != nil {
+		d.cancel()
+		return err
 	}
 	d.run(func() { d.follow(ctx, from) })
 	d.run(func() { d.router.run(ctx) })
@@ -140,17 +139,49 @@ func (d *Desk) Stop() {
 	d.done.Wait()
 }
 
-// follow hands the durable log to those who wait for it.
+// followAgain is how long the desk waits before it follows the log again after it could not.
+const followAgain = time.Second
+
+// follow hands the durable log to those who wait for it. When the log cannot be read, everybody reads the records again
+// and it goes on from its end.
 func (d *Desk) follow(ctx context.Context, from store.Pos) {
+	for {
+		err := d.hand(ctx, from)
+		if ctx.Err() != nil || errors.Is(err, store.ErrClosed) {
+			return
+		}
+		d.log.Error("the event log could not be followed; what is unfinished is read again", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(followAgain):
+		}
+		from = d.store.DB().Last()
+		if err := d.load(ctx); err != nil {
+			d.log.Error("what is unfinished could not be read; it is tried again", "error", err)
+		}
+	}
+}
+
+func (d *Desk) hand(ctx context.Context, from store.Pos) error {
 	for event, err := range d.store.Tail(ctx, from) {
 		if err != nil {
-			if ctx.Err() == nil {
-				d.log.Error("the event log cannot be followed; routing and sending stop", "error", err)
-			}
-			return
+			return err
 		}
 		d.dispatch(event)
 	}
+	return ctx.Err()
+}
+
+// load reads what is unfinished.
+func (d *Desk) load(ctx context.Context) error {
+	for _, load := range []func(context.Context) error{d.router.load, d.dispatcher.load, d.fetcher.load} {
+		if err := load(ctx); err != nil {
+			return err
+		}
+	}
+	d.timers.signal()
+	return nil
 }
 
 // Actor is the person on whose behalf a command runs.

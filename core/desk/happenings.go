@@ -62,6 +62,9 @@ func (d *Desk) applyEdit(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	return nil, nil
 }
 
+// parkedDeletion is the parked state of a message that was taken back before it came.
+const parkedDeletion core.MessageState = "deleted"
+
 // applyDelete takes a customer's message away, as they asked: what it said is gone, that it was there stays.
 func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	in := a.in
@@ -76,6 +79,15 @@ func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
 		m.Text, m.Attachments, m.Location, m.Sticker, m.DeletedAt = "", nil, nil, nil, tx.Now()
 	}
 	if m == nil {
+		ongoing, err := tx.OngoingConversation(in.Account, a.channel.ID, in.Thread)
+		if err != nil {
+			return nil, err
+		}
+		if ongoing == nil {
+			// Most likely it is of a message from before our time: that is no reason to begin a conversation.
+			tx.Park(&core.ParkedStatus{Account: in.Account, ExternalID: in.TargetIDs[0], State: parkedDeletion, At: in.OccurredAt})
+			return nil, nil
+		}
 		return d.overtake(tx, a, erase)
 	}
 	if !m.DeletedAt.IsZero() {

@@ -86,6 +86,10 @@ func (d *Desk) checkOwners(ctx context.Context, cursor string) (seen int, orphan
 			if limit := d.patience(c); limit > 0 && (c.CloseDue.IsZero() || c.CloseDue.After(c.LastActivity.Add(limit))) {
 				late = append(late, c.ID)
 			}
+			if c.State == core.Active && setup.Agents[c.Assignee] == nil {
+				orphans = append(orphans, c.ID)
+				continue
+			}
 			if c.State != core.Open || c.Offer != nil || setup.Queues[c.Queue] != nil {
 				continue
 			}

@@ -63,6 +63,37 @@ func (tx *Tx) Parked(account, external string) (*core.ParkedStatus, error) {
 // Unpark removes a parked status.
 func (tx *Tx) Unpark(account, external string) { tx.kv.Delete(parkedKey(account, external)) }
 
+// ForgetParked removes statuses that were parked longer than SeenFor ago among the next limit of them, and returns where
+// to go on (nil at the end): their messages are not ours.
+func (tx *Tx) ForgetParked(from []byte, limit int) (next []byte, removed int, err error) {
+	r := kv.Prefix(newKey(familyParked))
+	if from != nil {
+		r.Start = from
+	}
+	r.Limit = limit
+	before := tx.Now().Add(-SeenFor)
+	count := 0
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return nil, 0, err
+		}
+		count++
+		next = append(append([]byte(nil), p.Key...), 0)
+		s, err := read[core.ParkedStatus](tx, p.Key, p.Value)
+		if err != nil {
+			return nil, 0, err
+		}
+		if s.At.Before(before) {
+			tx.kv.Delete(p.Key)
+			removed++
+		}
+	}
+	if count < limit {
+		return nil, removed, nil
+	}
+	return next, removed, nil
+}
+
 func parkedKey(account, external string) key {
 	return newKey(familyParked).hash(hash16(account, external))
 }
