@@ -45,6 +45,8 @@ type Desk interface {
 	Reopen(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
 	Close(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
 	Transfer(ctx context.Context, a desk.Actor, id core.ID, to desk.Target) (*core.Conversation, error)
+	Remaining(offer *core.Offer) time.Duration
+	MergeContacts(ctx context.Context, a desk.Actor, from, into core.ID) (*core.Contact, error)
 	Presence(ctx context.Context, agent string) (*core.AgentStatus, error)
 	SetPresence(ctx context.Context, a desk.Actor, p core.Presence) (*core.AgentStatus, error)
 	Touch(ctx context.Context, agent string)
@@ -124,17 +126,11 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Metrics is where this package registers and what /metrics shows. Optional.
 	Metrics *prometheus.Registry
-	// MetricsToken lets others than this machine read /metrics; "" lets nobody. Optional.
-	MetricsToken string
 	// PublicURL is where the server is reached from outside, without a slash at the end.
 	PublicURL      string
 	TrustedProxies request.Proxies
-	// MaxUpload bounds an upload, in bytes; 0 means 100 MiB.
-	MaxUpload int64
-	Log       hclog.Logger
+	Log            hclog.Logger
 }
-
-const defaultMaxUpload = 100 << 20
 
 // Server answers HTTP.
 type Server struct {
@@ -154,9 +150,6 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
-	}
-	if o.MaxUpload == 0 {
-		o.MaxUpload = defaultMaxUpload
 	}
 	public, err := url.Parse(o.PublicURL)
 	if err != nil {

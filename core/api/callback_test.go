@@ -9,14 +9,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/channel"
+	"github.com/guichet/guichet/core/desk"
 )
 
 // echo answers a callback with what arrived.
@@ -78,7 +81,10 @@ func raw(t *testing.T, address net.Addr, request string) *http.Response {
 func TestCallbackFailures(t *testing.T) {
 	h := newHouse(t)
 	h.channels.handle = echo
-	h.call("", "POST", "/channels/other/callback", "x").want(t, 404, `"code":"not-found"`)
+	h.channels.handle = func(account string, _ channel.Request) (channel.Response, error) {
+		return channel.Response{}, core.Errorf(core.NotFound, "there is no account %q", account) // it has just been removed
+	}
+	h.call("", "POST", "/channels/shop/callback", "x").want(t, 404, `"code":"not-found"`)
 	h.call("", "POST", "/channels/", "x").want(t, 404)
 	down := core.Errorf(core.Unavailable, "the plugin is down")
 	h.channels.handle = func(string, channel.Request) (channel.Response, error) {
@@ -146,8 +152,117 @@ func TestClientAddressIsOnlyBelievedFromProxies(t *testing.T) {
 	}
 }
 
+// slowBody is a body of which only the first bytes come.
+type slowBody struct {
+	first   io.Reader
+	largest int // how much a caller had room for
+	read    bool
+}
+
+func (b *slowBody) Close() error { return nil }
+func (b *slowBody) Read(p []byte) (int, error) {
+	b.largest, b.read = max(b.largest, len(p)), true
+	n, err := b.first.Read(p)
+	if err == io.EOF {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// deadlines is a connection that notes until when it would be read.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.set = append(d.set, at)
+	return nil
+}
+
+func TestCallbacksAreTakenAtTheirWordOnlySoFar(t *testing.T) {
+	var log strings.Builder
+	h := newHouse(t, func(o *Options) { o.Log = hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &log}) })
+	h.channels.handle = func(string, channel.Request) (channel.Response, error) {
+		t.Error("half a request was handed on")
+		return channel.Response{Status: 200}, nil
+	}
+	send := func(account string) (*slowBody, *deadlines) {
+		body := &slowBody{first: strings.NewReader("half")}
+		r := httptest.NewRequest("POST", "/channels/"+account+"/callback", nil)
+		r.Body, r.ContentLength = body, maxCallbackBody
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		h.server.ServeHTTP(w, r)
+		return body, w
+	}
+	before := time.Now()
+	body, w := send("shop")
+	if w.Code != http.StatusServiceUnavailable || body.largest > trustedBody {
+		t.Errorf("status %d, %d bytes of memory for a request that has yet to come", w.Code, body.largest)
+	}
+	if len(w.set) != 1 || w.set[0].Before(before.Add(bodyPatience)) || w.set[0].After(time.Now().Add(bodyPatience)) {
+		t.Errorf("it may take until %v", w.set)
+	}
+	if body, w = send("unknown"); w.Code != http.StatusNotFound || body.read {
+		t.Errorf("status %d for an account that is not there; its body was read: %v", w.Code, body.read)
+	}
+	if log.Len() > 0 {
+		t.Errorf("anybody can fill the log: %s", &log)
+	}
+}
+
+func TestBodiesOfEverySizeArriveWhole(t *testing.T) {
+	h := newHouse(t)
+	var got []byte
+	h.channels.handle = func(_ string, r channel.Request) (channel.Response, error) {
+		got = r.Body
+		return channel.Response{Status: 200}, nil
+	}
+	for _, size := range []int{0, 1, trustedBody - 1, trustedBody, trustedBody + 1, 3 << 20} {
+		want := make([]byte, size)
+		for i := range want {
+			want[i] = byte(i * 31)
+		}
+		for _, announced := range []bool{true, false} {
+			r := httptest.NewRequest("POST", "/channels/shop/callback", bytes.NewReader(want))
+			if !announced {
+				r.ContentLength = -1
+			}
+			w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+			h.server.ServeHTTP(w, r)
+			if w.Code != 200 || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes (announced %v): status %d, %d bytes arrived", size, announced, w.Code, len(got))
+			}
+			if n := len(w.set); n > 0 && !w.set[n-1].IsZero() {
+				t.Errorf("the deadline holds for the next request too: %v", w.set)
+			}
+		}
+	}
+}
+
+func TestTheLogHoldsNothingThatOpensSomething(t *testing.T) {
+	var log strings.Builder
+	h := newHouse(t, func(o *Options) { o.Log = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &log}) })
+	h.channels.handle = func(string, channel.Request) (channel.Response, error) {
+		return channel.Response{}, core.Errorf(core.Unavailable, "the plugin is down")
+	}
+	h.call("", "POST", "/channels/shop/s3cret-token/callback?token=s3cret-token", "x").want(t, 503)
+	h.call("", "GET", "/media/s3cret-token", "").want(t, 404)
+	h.call("", "GET", "/nowhere/s3cret-token", "").want(t, 404)
+	h.http.Close() // every request has written its line
+	for _, want := range []string{"account=shop", "route=/media/:token"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, &log)
+		}
+	}
+	if strings.Contains(log.String(), "s3cret") {
+		t.Errorf("the log holds a token: %s", &log)
+	}
+}
+
 func BenchmarkCallback(b *testing.B) {
-	s, err := New(Options{Channels: &listeningChannels{handle: func(string, channel.Request) (channel.Response, error) {
+	d := desk.New(desk.Options{Setup: testSetup()})
+	s, err := New(Options{Desk: d, Channels: &listeningChannels{handle: func(string, channel.Request) (channel.Response, error) {
 		return channel.Response{Status: 200}, nil
 	}}})
 	if err != nil {

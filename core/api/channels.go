@@ -1,7 +1,7 @@
 package api
 
 import (
-	"errors"
+	"bytes"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,6 +18,13 @@ const channelsPrefix = "/channels/"
 // maxCallbackBody leaves room, in the message of 16 MiB that carries a request to its plugin, for everything beside the
 // body.
 const maxCallbackBody = 16<<20 - 128<<10
+
+const (
+	// trustedBody is how much memory a callback gets on its word alone, in bytes; beyond it, as much as has arrived.
+	trustedBody = 64 << 10
+	// bodyPatience is how long the body of a callback may take to arrive.
+	bodyPatience = 30 * time.Second
+)
 
 // serveChannel hands a provider's request to the account's plugin: any method, the path as it was escaped, the body as
 // it came. It is the busiest address of all, so there is nothing here that a provider does not need: no sign-in, no
@@ -36,9 +43,16 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path 
 	if err != nil || name == "" {
 		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", account))
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		s.Log.Warn("a callback could not be read", "account", name, "error", err)
+	if _, ok := s.Desk.Setup().Accounts[name]; !ok { // before anything is done for whoever asks
+		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", name))
+	}
+	body, err := readBody(w, r, now)
+	switch {
+	case core.CodeOf(err) == core.TooLarge:
+		s.Log.Warn("a callback is too large", "account", name, "error", err)
+		return refuse(w, err)
+	case err != nil: // the provider, or whoever it was, went away
+		s.Log.Debug("a callback was cut off", "account", name, "error", err)
 		return refuse(w, err)
 	}
 	address, _ := s.TrustedProxies.Client(r)
@@ -50,7 +64,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path 
 	case core.CodeOf(err) == core.NotFound:
 		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", name))
 	case err != nil:
-		s.Log.Warn("a callback failed; the provider will send it again", "account", name, "path", path, "error", err)
+		s.Log.Warn("a callback failed; the provider will send it again", "account", name, "error", err)
 		if answer.Status == 0 {
 			return refuse(w, core.Errorf(core.Unavailable, "this could not be handled just now; send it again: %w", err))
 		}
@@ -64,30 +78,45 @@ func refuse(w http.ResponseWriter, err error) int {
 	return problem.Status
 }
 
-// readBody reads a body of known length into exactly as much memory.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a body, and gives it until bodyPatience after now to arrive.
+func readBody(w http.ResponseWriter, r *http.Request, now time.Time) ([]byte, error) {
 	tooLarge := core.Errorf(core.TooLarge, "the request is larger than the %d bytes allowed", maxCallbackBody)
 	switch {
 	case r.ContentLength > maxCallbackBody:
 		return nil, tooLarge
 	case r.ContentLength == 0:
 		return nil, nil
-	case r.ContentLength > 0:
-		body := make([]byte, r.ContentLength)
-		if _, err := io.ReadFull(r.Body, body); err != nil {
-			return nil, core.Errorf(core.Unavailable, "the body is shorter than announced; send it again: %w", err)
-		}
-		return body, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallbackBody))
-	var over *http.MaxBytesError
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(now.Add(bodyPatience)) // a connection without deadlines has the server's
+	body, err := readAll(r.Body, r.ContentLength)
 	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge
 	case err != nil:
-		return nil, core.Errorf(core.Unavailable, "the body could not be read; send it again: %w", err)
+		return nil, core.Errorf(core.Unavailable, "the body did not arrive as announced; send it again: %w", err)
+	case len(body) > maxCallbackBody:
+		return nil, tooLarge
 	}
+	_ = connection.SetReadDeadline(time.Time{}) // it is done; the connection may be kept for the next request
 	return body, nil
+}
+
+// readAll reads as many bytes as announced, or, when that is negative, all there are: at most one more than
+// maxCallbackBody.
+func readAll(from io.Reader, announced int64) ([]byte, error) {
+	if announced >= 0 && announced <= trustedBody { // most callbacks: exactly as much memory
+		body := make([]byte, announced)
+		_, err := io.ReadFull(from, body)
+		return body, err
+	}
+	var body bytes.Buffer
+	if announced > 0 {
+		body.Grow(trustedBody)
+	}
+	n, err := body.ReadFrom(io.LimitReader(from, maxCallbackBody+1))
+	if err == nil && n < announced {
+		err = io.ErrUnexpectedEOF
+	}
+	return body.Bytes(), err
 }
 
 func headerLines(r *http.Request) []channel.Header {

@@ -279,11 +279,11 @@ func (s *Server) offers(w http.ResponseWriter, r *http.Request) error {
 		}
 		names := live.NewContactNames(tx)
 		for _, c := range offered {
-			o, err := live.OfferOf(c, names, tx.Now())
+			o, err := live.OfferOf(c, names)
 			if err != nil {
 				return err
 			}
-			list = append(list, o)
+			list = append(list, o.For(s.Desk.Remaining))
 		}
 		return nil
 	})

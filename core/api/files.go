@@ -16,6 +16,9 @@ import (
 	"github.com/guichet/guichet/core/store"
 )
 
+// maxUpload bounds an upload, in bytes.
+const maxUpload = 100 << 20
+
 // fileNameMost is the longest file name that is kept, in bytes.
 const fileNameMost = 200
 
@@ -36,7 +39,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
 		if part.FileName() == "" {
 			continue
 		}
-		hash, size, mimeType, err := s.Blobs.Put(r.Context(), part, s.MaxUpload)
+		hash, size, mimeType, err := s.Blobs.Put(r.Context(), part, maxUpload)
 		if err != nil {
 			return formError(err)
 		}

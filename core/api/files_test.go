@@ -106,7 +106,7 @@ func TestAttachmentsThatAreNotThere(t *testing.T) {
 func TestUploadFailures(t *testing.T) {
 	h := newHouse(t)
 	h.upload("ada", "empty.png", nil).want(t, 400, `"field":"file"`)
-	h.upload("ada", "large.bin", make([]byte, 1<<20+1)).want(t, 413, `"code":"too-large"`)
+	h.upload("ada", "large.bin", make([]byte, maxUpload+1)).want(t, 413, `"code":"too-large"`)
 	h.call("ada", "POST", "/api/v1/uploads", "{}").want(t, 400)
 	h.call("ada", "POST", "/api/v1/uploads", "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\ncut", "Content-Type", "multipart/form-data; boundary=b").want(t, 400)
 	h.call("ada", "POST", "/api/v1/uploads", "--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\nv\r\n--b--\r\n", "Content-Type", "multipart/form-data; boundary=b").want(t, 400, `"field":"file"`)
@@ -139,9 +139,17 @@ func TestHealthAndMetrics(t *testing.T) {
 	h.ready = core.Errorf(core.Unavailable, "plugin line is starting")
 	h.call("", "GET", "/readyz", "").want(t, 503)
 	h.call("", "GET", "/metrics", "").want(t, 200, `guichet_http_requests_total{method="GET",route="/healthz",status="200"} 1`)
-	h.call("", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4").want(t, 403)
-	h.call("", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4", "Authorization", "Bearer metrics-token").want(t, 200)
-	h.call("", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4", "Authorization", "Bearer wrong").want(t, 403)
+	h.call("", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4").want(t, 401, "administrator's API key")
+	h.call("root", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4").want(t, 200, "guichet_http_requests_total")
+	h.call("sue", "GET", "/metrics", "", "X-Forwarded-For", "1.2.3.4").want(t, 403)
+	h.call("nobody", "GET", "/metrics", "").want(t, 401, "not valid") // a wrong key is said to be wrong, also here
+	// A proxy on this machine that tells nothing but the name by which it was reached.
+	passed, err := http.NewRequest("GET", h.http.URL+"/metrics", nil)
+	check(t, err)
+	passed.Host = "desk.example.com"
+	h.send(passed).want(t, 401)
+	passed.Header.Set("Authorization", "Bearer "+h.keys["root"])
+	h.send(passed).want(t, 200)
 }
 
 func TestPagesOfOurs(t *testing.T) {

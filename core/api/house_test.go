@@ -61,7 +61,10 @@ func testSetup() *core.Setup {
 	}
 	return &core.Setup{
 		Revision: 7,
-		Accounts: map[string]*core.Account{"shop": {ID: "shop", Plugin: "line", Name: "Shop", Settings: map[string]any{"channel_secret": "hush-hush"}}},
+		Accounts: map[string]*core.Account{
+			"shop": {ID: "shop", Plugin: "line", Name: "Shop", Settings: map[string]any{"channel_secret": "hush-hush"}},
+			"a b":  {ID: "a b", Plugin: "line", Name: "Spaced", Retired: true},
+		},
 		Channels: map[string]*core.Channel{"shop-line": {ID: "shop-line", Account: "shop", Workstream: "chat", FromAgent: true, FromCustomer: true}},
 		Workstreams: map[string]*core.Workstream{"chat": {
 			ID: "chat", Plugin: "line", Persistent: true, Distribution: core.Push, PickFromPush: true, Capacity: 1, FallbackQueue: "sales",
@@ -104,7 +107,10 @@ func (c *listeningChannels) HandleHTTP(_ context.Context, account string, r chan
 	return c.handle(account, r)
 }
 func (c *listeningChannels) Status() []channel.PluginStatus {
-	return []channel.PluginStatus{{Name: "line", Version: "1.0.0", State: channel.Running, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}}}}
+	return []channel.PluginStatus{{
+		Name: "line", Version: "1.0.0", State: channel.Running, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
+		LastExit: &channel.Exit{After: time.Minute, Reason: "exit status 2", Output: "panic: out of ink"},
+	}}
 }
 func (c *listeningChannels) Validate(context.Context, string) []core.Check {
 	return []core.Check{{Name: "token", Title: "Access token", State: core.CheckFailed, Detail: "refused", Fix: "Paste a new one."}}
@@ -130,7 +136,7 @@ func newHouse(t *testing.T, adjust ...func(*Options)) *house {
 		Store: h.store, Desk: h.desk, Auth: h.auth, Hub: h.hub, Channels: h.channels, Blobs: h.blobs, Grants: h.signer,
 		Callbacks:     func(string) []Callback { return []Callback{{Path: "callback", Title: "Webhook URL"}} },
 		Configuration: func() Configuration { return h.config }, Ready: func(context.Context) error { return h.ready },
-		Metrics: prometheus.NewRegistry(), MetricsToken: "metrics-token", PublicURL: "https://desk.example.com", MaxUpload: 1 << 20,
+		Metrics: prometheus.NewRegistry(), PublicURL: "https://desk.example.com",
 	}
 	h.config = Configuration{Revision: 7, Banner: "Look at the file.", Problems: []ConfigurationProblem{{Path: "queue", Line: 3, Column: 1, Problem: "no members"}}}
 	for _, fn := range adjust {

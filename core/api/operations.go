@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/subtle"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,11 +31,12 @@ type pluginView struct {
 
 func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 	statuses := s.Channels.Status()
+	configures := auth.May(request.Who(r).Agent.Role, auth.Configure)
 	list := make([]pluginView, 0, len(statuses))
 	for _, st := range statuses {
 		v := pluginView{
 			Name: st.Name, Version: st.Version, State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
-			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
+			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
 		}
 		for _, a := range st.Accounts {
 			v.Accounts = append(v.Accounts, a.ID)
@@ -204,15 +204,23 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	return response.JSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// metrics are shown to this machine, and to whoever has the token.
+// metrics are shown to this machine, and to administrators. Whoever asks through a proxy on this machine comes from
+// elsewhere, so a request counts as this machine's only when nothing speaks of a proxy and it names this machine.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {
-	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	known := s.MetricsToken != "" && subtle.ConstantTimeCompare([]byte(token), []byte(s.MetricsToken)) == 1
-	switch {
-	case s.Metrics == nil:
+	if s.Metrics == nil {
 		return core.Errorf(core.NotFound, "metrics are off")
-	case !known && !request.Direct(r):
-		return core.Errorf(core.Forbidden, "metrics are shown on this machine, or to whoever has the token")
+	}
+	if r.Header.Get("Authorization") != "" || !request.Direct(r) {
+		who, err := s.identify(r)
+		if core.CodeOf(err) == core.Unauthorized && r.Header.Get("Authorization") == "" {
+			return core.Errorf(core.Unauthorized, "metrics are shown on this machine, or with an administrator's API key: %w", err)
+		}
+		if err != nil {
+			return err
+		}
+		if err := auth.Require(who.Agent.Role, auth.Configure); err != nil {
+			return err
+		}
 	}
 	promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	return nil
@@ -222,11 +230,18 @@ type exitView struct {
 	At      time.Time `json:"at"`
 	AfterMS int64     `json:"after_ms"`
 	Reason  string    `json:"reason"`
+	Output  string    `json:"output,omitempty"` // the last of what the plugin wrote
 }
 
-func showExit(e *channel.Exit) *exitView {
+// showExit makes the view of a plugin's end. What a plugin writes is its own affair and may tell more than supervisors
+// should know, so output is for those who can do something about it.
+func showExit(e *channel.Exit, output bool) *exitView {
 	if e == nil {
 		return nil
 	}
-	return &exitView{At: e.At, AfterMS: e.After.Milliseconds(), Reason: e.Reason}
+	v := &exitView{At: e.At, AfterMS: e.After.Milliseconds(), Reason: e.Reason}
+	if output {
+		v.Output = e.Output
+	}
+	return v
 }

@@ -120,7 +120,7 @@ func (s *Server) table() []route {
 		large(v1(post, "/uploads", auth.Answer, s.upload, operation{
 			summary: "Upload a file, to name in the attachments of a message.", multipart: true, answers: answers{201: "Upload"},
 			problems: []int{400, 413, 507},
-		}), s.MaxUpload+1<<20),
+		}), maxUpload+1<<20),
 		v1(get, "/attachments/:conversation/:attachment", auth.Answer, s.attachment, operation{
 			summary: "The content of an attachment.", file: true, problems: []int{404, 409, 410},
 		}),
@@ -131,7 +131,8 @@ func (s *Server) table() []route {
 			answers: answers{201: "Agent"}, problems: []int{400, 403, 409, 503},
 		}),
 		v1(post, "/agents/:agent/password", auth.ManagePeople, s.setPassword, operation{
-			summary: "Set a person's password; ends their sign-ins.", body: "SetPassword", answers: answers{204: ""}, problems: []int{400, 403, 404},
+			summary: "Set a person's password; ends their sign-ins.", body: "SetPassword", answers: answers{204: ""},
+			problems: []int{400, 403, 404, 409},
 		}),
 		v1(post, "/agents/:agent/disable", auth.ManagePeople, s.disable, operation{
 			summary: "Shut a person out at once.", answers: answers{204: ""}, problems: []int{403, 404, 409},
@@ -142,6 +143,10 @@ func (s *Server) table() []route {
 		v1(get, "/queues", auth.Answer, s.queues, operation{summary: "Queues, with how many wait.", answers: answers{200: "Queues"}}),
 		v1(get, "/contacts/:contact", auth.Answer, s.contact, operation{
 			summary: "A contact of a conversation that one may see.", answers: answers{200: "Contact"}, problems: []int{404},
+		}),
+		v1(post, "/contacts/:contact/merge", auth.Oversee, s.mergeContact, operation{
+			summary: "Say that a contact is the same person as another, into which it is merged; answers with that one.",
+			body:    "MergeContact", answers: answers{200: "Contact"}, problems: []int{400, 403, 404, 409},
 		}),
 
 		v1(get, "/plugins", auth.Oversee, s.plugins, operation{summary: "How the plugins are doing.", answers: answers{200: "Plugins"}, problems: []int{403}}),

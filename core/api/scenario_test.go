@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/desk"
@@ -212,10 +213,50 @@ func TestFailedMessageIsSentAgain(t *testing.T) {
 	})
 }
 
+func TestOffersCountByTheDesksClock(t *testing.T) {
+	h := newHouse(t)
+	h.server.Desk = &clockDesk{Desk: h.desk}
+	h.call("ada", "PUT", "/api/v1/me/presence", `{"presence":"available"}`).want(t, 200)
+	h.customerWrites("mia", "hello")
+	var got string
+	h.eventually("it rings at Ada", func() bool {
+		got = string(h.call("ada", "GET", "/api/v1/offers", "").body)
+		return !strings.Contains(got, `"items":[]`)
+	})
+	if !strings.Contains(got, `"remaining_ms":1234`) {
+		t.Errorf("the wall clock was asked: %s", got)
+	}
+}
+
+// clockDesk lets every offer ring for the same time.
+type clockDesk struct{ *desk.Desk }
+
+func (clockDesk) Remaining(*core.Offer) time.Duration { return 1234 * time.Millisecond }
+
+func TestContactsAreMerged(t *testing.T) {
+	h := newHouse(t)
+	names := map[string]string{"mia": string(h.customerWrites("mia", "hello")), "mimi": string(h.customerWrites("mimi", "hello again"))}
+	h.play(t, []scenario{
+		{name: "one", who: "sue", call: "GET /api/v1/conversations/{mia}", status: 200, save: map[string]string{"into": "contact.id"}},
+		{name: "the other", who: "sue", call: "GET /api/v1/conversations/{mimi}", status: 200, save: map[string]string{"from": "contact.id"}},
+		{name: "agents may not", who: "ada", call: "POST /api/v1/contacts/{from}/merge", body: `{"into":"{into}"}`, status: 403},
+		{name: "into nobody", who: "sue", call: "POST /api/v1/contacts/{from}/merge", body: `{}`, status: 400, must: []string{`"field":"into"`}},
+		{name: "into who is not", who: "sue", call: "POST /api/v1/contacts/{from}/merge", body: `{"into":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}`, status: 404},
+		{name: "who is not", who: "sue", call: "POST /api/v1/contacts/01ARZ3NDEKTSV4RRFFQ69G5FAV/merge", body: `{"into":"{into}"}`, status: 404},
+		{name: "into itself", who: "sue", call: "POST /api/v1/contacts/{into}/merge", body: `{"into":"{into}"}`, status: 409},
+		{name: "merge", who: "sue", call: "POST /api/v1/contacts/{from}/merge", body: `{"into":"{into}"}`, status: 200,
+			must: []string{`"id":"{into}"`, `"value":"mia"`, `"value":"mimi"`}},
+		{name: "once more", who: "sue", call: "POST /api/v1/contacts/{from}/merge", body: `{"into":"{into}"}`, status: 409},
+		{name: "the former id leads there", who: "sue", call: "GET /api/v1/contacts/{from}", status: 200, must: []string{`"id":"{into}"`}},
+		{name: "so does the conversation", who: "sue", call: "GET /api/v1/conversations/{mimi}", status: 200, must: []string{`"contact":{"id":"{into}"`}},
+	}, names)
+}
+
 func TestOperationsAreForThoseWhoMay(t *testing.T) {
 	h := newHouse(t)
 	h.play(t, []scenario{
-		{name: "plugins", who: "sue", call: "GET /api/v1/plugins", status: 200, must: []string{`"state":"running"`, `"name":"line"`}},
+		{name: "plugins", who: "sue", call: "GET /api/v1/plugins", status: 200, must: []string{`"state":"running"`, `"name":"line"`, "exit status 2"}, mustNot: []string{"out of ink"}},
+		{name: "plugins, administrator", who: "root", call: "GET /api/v1/plugins", status: 200, must: []string{`"output":"panic: out of ink"`}},
 		{name: "plugins, agent", who: "ada", call: "GET /api/v1/plugins", status: 403},
 		{name: "accounts", who: "sue", call: "GET /api/v1/accounts", status: 200, must: []string{`"url":"https://desk.example.com/channels/shop/callback"`, `"problem":"no token"`}},
 		{name: "accounts, agent", who: "ada", call: "GET /api/v1/accounts", status: 403},

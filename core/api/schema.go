@@ -143,11 +143,13 @@ func schemas() object {
 			})},
 		}),
 
+		"MergeContact": record(object{"into": id}),
+
 		"Plugin": record(object{
 			"name": text, "version": text, "state": text, "uptime_ms": whole, "restarts": whole, "next_start": maybe,
 			"last_exit": orNull("Exit"), "spooled": whole, "accounts": texts, "notice": text,
 		}),
-		"Exit":    record(object{"at": time_, "after_ms": whole, "reason": text}),
+		"Exit":    record(object{"at": time_, "after_ms": whole, "reason": text, "output": text}, "output"),
 		"Plugins": listOf("Plugin"),
 		"Account": record(object{
 			"id": text, "plugin": text, "name": text, "test": yes, "retired": yes, "state": text, "problem": text, "last_inbound": maybe,

@@ -352,7 +352,7 @@ func newReading(tx *store.Tx, names *ContactNames, c *core.Conversation) (*readi
 	if err != nil {
 		return nil, err
 	}
-	offer, err := OfferOf(c, names, tx.Now())
+	offer, err := OfferOf(c, names)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,8 @@ type Options struct {
 	// Connected and Disconnected are told of an agent's first and last socket. They may be called again for the same
 	// state; the last call is the truth. Nil means that nobody wants to know.
 	Connected, Disconnected func(ctx context.Context, agent string) error
+	// Remaining returns for how long an offer still rings; nil asks the wall clock.
+	Remaining func(offer *core.Offer) time.Duration
 	// Typing passes on to the customer that an agent is writing. Best effort; nil means no.
 	Typing func(ctx context.Context, agent core.Agent, conversation core.ID)
 	Log    hclog.Logger
@@ -49,6 +51,7 @@ const (
 type Hub struct {
 	store *store.Store
 	setup func() *core.Setup
+	rings func(offer *core.Offer) time.Duration
 	typed func(ctx context.Context, agent core.Agent, conversation core.ID)
 	log   hclog.Logger
 
@@ -87,9 +90,12 @@ func New(o Options) *Hub {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
+	if o.Remaining == nil {
+		o.Remaining = func(offer *core.Offer) time.Duration { return time.Until(offer.Deadline) }
+	}
 	last := uint64(o.Store.DB().Last())
 	return &Hub{
-		store: o.Store, setup: o.Setup, typed: o.Typing, log: o.Log,
+		store: o.Store, setup: o.Setup, rings: o.Remaining, typed: o.Typing, log: o.Log,
 		presence: newPresence(o.Connected, o.Disconnected, o.Log),
 		sockets:  make(map[*socket]struct{}), ringing: make(map[core.ID][]ring),
 		pos: last, epoch: last + 1, applied: o.Setup(),
@@ -207,4 +213,5 @@ func (h *Hub) Close() {
 	}
 	h.mu.Unlock()
 	h.serving.Wait()
+	h.presence.close()
 }

@@ -49,14 +49,14 @@ func TestLateLossAfterAReplayIsStillALoss(t *testing.T) {
 	s.floor = map[core.ID]uint64{"c": 7}
 	s.push(&slot{key: key, seq: 1, version: 6, shown: true, body: []byte(`{"version":6}`)})
 	if n, _ := s.next(); n != nil {
-		t.Fatalf("a reading older than the replay was told: %s", n.frames(time.Now()))
+		t.Fatalf("a reading older than the replay was told: %s", n.frames(time.Now(), nil))
 	}
 	s.push(&slot{key: key, seq: 2, version: 6, shown: true, lost: true, body: []byte(`{"version":6}`)})
 	s.push(&slot{key: key, seq: 3, version: 8, shown: true, body: []byte(`{"version":8}`)})
 	n, _ := s.next()
 	want := []string{`{"type":"removed","seq":2,"conversation":"c"}`, `{"type":"conversation","seq":2,"conversation":{"version":8}}`}
 	var got []string
-	for _, f := range n.frames(time.Now()) {
+	for _, f := range n.frames(time.Now(), nil) {
 		got = append(got, string(f))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -116,7 +116,7 @@ func (h *Hub) write(ctx context.Context, conn Conn, s *socket, sub Subscriber) e
 				return err
 			}
 		case n != nil:
-			if err := send(ctx, conn, n); err != nil {
+			if err := h.send(ctx, conn, n); err != nil {
 				return err
 			}
 		default:
@@ -137,7 +137,7 @@ func (h *Hub) open(ctx context.Context, conn Conn, s *socket, sub Subscriber) er
 				return err
 			}
 			for _, n := range list {
-				if err := send(ctx, conn, n); err != nil {
+				if err := h.send(ctx, conn, n); err != nil {
 					return err
 				}
 			}
@@ -166,8 +166,8 @@ func (h *Hub) sendSnapshot(ctx context.Context, conn Conn, s *socket) error {
 	return nil
 }
 
-func send(ctx context.Context, conn Conn, n *slot) error {
-	for _, f := range n.frames(time.Now()) {
+func (h *Hub) send(ctx context.Context, conn Conn, n *slot) error {
+	for _, f := range n.frames(time.Now(), h.rings) {
 		if err := put(ctx, conn, f); err != nil {
 			return err
 		}

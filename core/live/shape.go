@@ -104,11 +104,12 @@ type Offer struct {
 	Contact      Named   `json:"contact"`
 	RemainingMS  int64   `json:"remaining_ms"`
 
-	deadline time.Time
+	ringing *core.Offer
 }
 
-// OfferOf makes the view of a conversation's offer; nil when none rings.
-func OfferOf(c *core.Conversation, names *ContactNames, now time.Time) (*Offer, error) {
+// OfferOf makes the view of a conversation's offer; nil when none rings. How long it still rings is filled in last, by
+// [Offer.For].
+func OfferOf(c *core.Conversation, names *ContactNames) (*Offer, error) {
 	if c.Offer == nil {
 		return nil, nil
 	}
@@ -116,12 +117,15 @@ func OfferOf(c *core.Conversation, names *ContactNames, now time.Time) (*Offer, 
 	if err != nil {
 		return nil, err
 	}
-	o := &Offer{ID: c.Offer.ID, Conversation: c.ID, Queue: c.Offer.Queue, Contact: contact, deadline: c.Offer.Deadline}
-	o.RemainingMS = o.remaining(now)
-	return o, nil
+	return &Offer{ID: c.Offer.ID, Conversation: c.ID, Queue: c.Offer.Queue, Contact: contact, ringing: c.Offer}, nil
 }
 
-func (o *Offer) remaining(now time.Time) int64 { return max(0, o.deadline.Sub(now).Milliseconds()) }
+// For returns the view with the time for which remaining says that the offer still rings.
+func (o *Offer) For(remaining func(*core.Offer) time.Duration) *Offer {
+	shown := *o
+	shown.RemainingMS = max(0, remaining(o.ringing).Milliseconds())
+	return &shown
+}
 
 // Message is a message as browsers and scripts see it.
 type Message struct {

@@ -221,8 +221,8 @@ func (s *socket) rouse() {
 	}
 }
 
-// frames writes a slot as the frames that the browser gets.
-func (n *slot) frames(now time.Time) [][]byte {
+// frames writes a slot as the frames that the browser gets. rings says for how long an offer still rings.
+func (n *slot) frames(now time.Time, rings func(*core.Offer) time.Duration) [][]byte {
 	switch n.key.kind {
 	case slotConversation:
 		if n.stale {
@@ -254,10 +254,8 @@ func (n *slot) frames(now time.Time) [][]byte {
 			b = append(b, n.conversation...)
 			return [][]byte{append(b, `"}`...)}
 		}
-		o := *n.offer
-		o.RemainingMS = o.remaining(now)
 		b := append(n.begin("offer"), `,"offer":`...)
-		return [][]byte{append(append(b, encode(&o)...), '}')}
+		return [][]byte{append(append(b, encode(n.offer.For(rings))...), '}')}
 	case slotPresence: // the body is an object whose fields belong to the frame
 		b := append(n.begin("presence"), ',')
 		return [][]byte{append(b, n.body[1:]...)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"time"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/store"
@@ -105,12 +106,12 @@ func readSnapshot(tx *store.Tx, v *viewer) (*snapshot, error) {
 }
 
 // frames writes a snapshot for the position before which it was read.
-func (snap *snapshot) frames(seq uint64, agent string, stale map[core.ID]bool) []snapshotFrame {
+func (snap *snapshot) frames(seq uint64, agent string, stale map[core.ID]bool, rings func(*core.Offer) time.Duration) []snapshotFrame {
 	offers := []*Offer{}
 	bodies := make([]rawConversation, 0, len(snap.list))
 	for _, r := range snap.list {
 		if r.offer != nil && r.conversation.Offer.Agent == agent && !stale[r.id] {
-			offers = append(offers, r.offer)
+			offers = append(offers, r.offer.For(rings))
 		}
 		bodies = append(bodies, rawConversation(r.body))
 	}
@@ -149,7 +150,7 @@ func (h *Hub) begin(ctx context.Context, s *socket) ([]snapshotFrame, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	stale := h.reconcile(s, snap.list)
-	return snap.frames(seq, v.agent.ID, stale), nil
+	return snap.frames(seq, v.agent.ID, stale, h.rings), nil
 }
 
 // reconcile compares what was read for one socket with what the hub has pushed to it meanwhile. What the hub read

@@ -252,7 +252,10 @@ func (w *world) connect(s step) {
 	w.clients[s.A%4].open(w.hub)
 }
 
-func (c *client) open(h *Hub) {
+func (c *client) open(h *Hub) { c.openAs(h, c) }
+
+// openAs opens a socket that reads and writes through conn.
+func (c *client) openAs(h *Hub, conn Conn) {
 	c.cut()
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel, c.done, c.closed, c.once = cancel, make(chan struct{}), make(chan struct{}), new(sync.Once)
@@ -261,7 +264,7 @@ func (c *client) open(h *Hub) {
 	done := c.done
 	go func() {
 		defer close(done)
-		_ = h.Serve(ctx, c, sub)
+		_ = h.Serve(ctx, conn, sub)
 	}()
 }
 

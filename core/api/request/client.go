@@ -1,6 +1,7 @@
 package request
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -57,10 +58,34 @@ func (p Proxies) Client(r *http.Request) (address string, secure bool) {
 	return client.String(), secure
 }
 
-// Direct reports whether the request came straight from this machine: nothing forwarded it.
+// forwarding are headers that proxies add.
+var forwarding = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
+// Direct reports whether the request came straight from this machine: nothing forwarded it, and it names this machine.
+// Proxies tell in different ways, and some only by the host that they pass on or by speaking HTTP/1.0, as nginx does
+// when it is told nothing else.
 func Direct(r *http.Request) bool {
 	peer, ok := addressOf(r.RemoteAddr)
-	return ok && peer.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+	if !ok || !peer.IsLoopback() || !loopbackName(r.Host) || !r.ProtoAtLeast(1, 1) {
+		return false
+	}
+	for _, name := range forwarding {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// loopbackName reports whether a Host header, with or without a port, names the machine itself.
+func loopbackName(host string) bool {
+	if a, ok := addressOf(host); ok {
+		return a.IsLoopback()
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 func (p Proxies) trust(a netip.Addr) bool {

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -49,13 +50,30 @@ func TestClientAddress(t *testing.T) {
 func TestDirect(t *testing.T) {
 	for peer, want := range map[string]bool{"127.0.0.1:5": true, "[::1]:5": true, "192.0.2.1:5": false, "@": false} {
 		r := httptest.NewRequest("GET", "/", nil)
-		r.RemoteAddr = peer
+		r.RemoteAddr, r.Host = peer, "127.0.0.1:8080"
 		if Direct(r) != want {
 			t.Errorf("%s: %v", peer, !want)
 		}
-		r.Header.Set("Forwarded", "for=192.0.2.1")
+		for _, name := range forwarding {
+			r.Header = http.Header{}
+			r.Header.Set(name, "for=192.0.2.1")
+			if Direct(r) {
+				t.Errorf("%s, with %s, is taken for direct", peer, name)
+			}
+		}
+	}
+	for host, want := range map[string]bool{
+		"localhost": true, "LocalHost:8080": true, "localhost.": true, "127.0.0.1": true, "127.1.2.3:80": true, "[::1]:8080": true, "[::1]": true,
+		"desk.example.com": false, "localhost.example.com": false, "192.0.2.1": false, "": false, "notlocalhost": false, "[2001:db8::1]:80": false,
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:5", host
+		if Direct(r) != want {
+			t.Errorf("reached as %q: %v", host, !want)
+		}
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
 		if Direct(r) {
-			t.Errorf("%s, forwarded, is taken for direct", peer)
+			t.Errorf("reached as %q in HTTP/1.0, as proxies do: direct", host)
 		}
 	}
 }
