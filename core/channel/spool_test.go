@@ -229,6 +229,21 @@ func TestVerifier(t *testing.T) {
 			t.Errorf("%q: %v", value, got)
 		}
 	}
+	replaced := newVerifier(&channelv1.Verification{
+		Algorithm: "hmac-sha256", Encoding: "base64", Header: "H", SecretSetting: "s", PreviousSecretSetting: "p",
+	}, map[string]any{"s": "key", "p": "former"})
+	for secret, want := range map[string]bool{"key": true, "former": true, "other": false, "": false} {
+		r := request("H", sign(secret, body))
+		r.Path = ""
+		if got := replaced.verified(r); got != want {
+			t.Errorf("while the secret is replaced, signed with %q: %v", secret, got)
+		}
+		if got := newVerifier(&channelv1.Verification{
+			Algorithm: "hmac-sha256", Encoding: "base64", Header: "H", SecretSetting: "s", PreviousSecretSetting: "p",
+		}, map[string]any{"s": "key", "p": ""}).verified(r); got != (secret == "key") {
+			t.Errorf("without a previous secret, signed with %q: %v", secret, got)
+		}
+	}
 	if v.verified(request("X-Other", good)) {
 		t.Error("another header counted")
 	}

@@ -20,8 +20,9 @@ type verifier struct {
 	header string
 	prefix string
 	path   string
-	secret []byte
-	status int // to answer once a verified request is spooled
+	// secrets holds the current one and, while it is being replaced, the previous one.
+	secrets [][]byte
+	status  int // to answer once a verified request is spooled
 }
 
 // newVerifier returns nil where the manifest declares nothing, something unknown to this host, or the secret is not set.
@@ -31,7 +32,10 @@ func newVerifier(v *channelv1.Verification, settings map[string]any) *verifier {
 		return nil
 	}
 	out := &verifier{
-		header: v.GetHeader(), prefix: v.GetPrefix(), path: v.GetPath(), secret: []byte(secret), status: int(v.GetStatus()),
+		header: v.GetHeader(), prefix: v.GetPrefix(), path: v.GetPath(), secrets: [][]byte{[]byte(secret)}, status: int(v.GetStatus()),
+	}
+	if previous, _ := settings[v.GetPreviousSecretSetting()].(string); previous != "" {
+		out.secrets = append(out.secrets, []byte(previous))
 	}
 	switch v.GetAlgorithm() {
 	case "hmac-sha1":
@@ -79,9 +83,14 @@ func (v *verifier) verified(r *channelv1.HTTPRequest) bool {
 		if err != nil {
 			return false
 		}
-		mac := hmac.New(v.digest, v.secret)
-		_, _ = mac.Write(r.GetBody())
-		return hmac.Equal(mac.Sum(nil), given) // in constant time
+		good := false
+		for _, secret := range v.secrets {
+			mac := hmac.New(v.digest, secret)
+			_, _ = mac.Write(r.GetBody())
+			// In constant time, and every secret, so that the time does not tell which of them it was.
+			good = hmac.Equal(mac.Sum(nil), given) || good
+		}
+		return good
 	}
 	return false
 }

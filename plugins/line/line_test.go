@@ -38,7 +38,8 @@ func TestManifest(t *testing.T) {
 	}
 	v := m.GetVerification()
 	if v.GetAlgorithm() != "hmac-sha256" || v.GetEncoding() != "base64" || v.GetHeader() != "x-line-signature" ||
-		v.GetSecretSetting() != "channel_secret" || v.GetPath() != "callback" || v.GetStatus() != 200 || v.GetPrefix() != "" {
+		v.GetSecretSetting() != "channel_secret" || v.GetPreviousSecretSetting() != "previous_channel_secret" ||
+		v.GetPath() != "callback" || v.GetStatus() != 200 || v.GetPrefix() != "" {
 		t.Errorf("verification: %v", v)
 	}
 	if m.GetId() != "line" || len(m.GetServices()) != 4 || len(m.GetCallbacks()) != 1 || m.GetCallbacks()[0].GetPath() != "callback" {

@@ -1087,8 +1087,11 @@ type Verification struct {
 	SecretSetting string                 `protobuf:"bytes,5,opt,name=secret_setting,json=secretSetting,proto3" json:"secret_setting,omitempty"` // key of the setting that holds the secret
 	Path          string                 `protobuf:"bytes,6,opt,name=path,proto3" json:"path,omitempty"`                                        // the callback path it applies to
 	Status        uint32                 `protobuf:"varint,7,opt,name=status,proto3" json:"status,omitempty"`                                   // what to answer when a verified request was spooled, usually 200
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Key of the setting that holds the previous secret while it is being replaced; a signature with either is good. Empty
+	// where there is no such setting.
+	PreviousSecretSetting string `protobuf:"bytes,8,opt,name=previous_secret_setting,json=previousSecretSetting,proto3" json:"previous_secret_setting,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *Verification) Reset() {
@@ -1168,6 +1171,13 @@ func (x *Verification) GetStatus() uint32 {
 		return x.Status
 	}
 	return 0
+}
+
+func (x *Verification) GetPreviousSecretSetting() string {
+	if x != nil {
+		return x.PreviousSecretSetting
+	}
+	return ""
 }
 
 type ValidateRequest struct {
@@ -7291,7 +7301,7 @@ const file_channel_proto_rawDesc = "" +
 	"\n" +
 	"MediaLimit\x12\x14\n" +
 	"\x05types\x18\x01 \x03(\tR\x05types\x12\x1b\n" +
-	"\tmax_bytes\x18\x02 \x01(\x04R\bmaxBytes\"\xcb\x01\n" +
+	"\tmax_bytes\x18\x02 \x01(\x04R\bmaxBytes\"\x83\x02\n" +
 	"\fVerification\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x16\n" +
 	"\x06header\x18\x02 \x01(\tR\x06header\x12\x1a\n" +
@@ -7299,7 +7309,8 @@ const file_channel_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12%\n" +
 	"\x0esecret_setting\x18\x05 \x01(\tR\rsecretSetting\x12\x12\n" +
 	"\x04path\x18\x06 \x01(\tR\x04path\x12\x16\n" +
-	"\x06status\x18\a \x01(\rR\x06status\"H\n" +
+	"\x06status\x18\a \x01(\rR\x06status\x126\n" +
+	"\x17previous_secret_setting\x18\b \x01(\tR\x15previousSecretSetting\"H\n" +
 	"\x0fValidateRequest\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.guichet.channel.v1.AccountR\aaccount\"E\n" +
 	"\x10ValidateResponse\x121\n" +

@@ -76,13 +76,14 @@ type MediaLimit struct {
 // Verification declares how requests are authenticated, so that the host can verify and keep them while the plugin is
 // down. See channel.proto.
 type Verification struct {
-	Algorithm     string
-	Header        string
-	Encoding      string
-	Prefix        string
-	SecretSetting string
-	Path          string
-	Status        int
+	Algorithm             string // "hmac-sha1", "hmac-sha256", "hmac-sha512"
+	Header                string
+	Encoding              string // "base64", "hex"
+	Prefix                string // before the encoded value, e.g. "sha256="
+	SecretSetting         string // key of the setting that holds the secret
+	PreviousSecretSetting string // key of the setting that holds the former one while it is being replaced; "" for none
+	Path                  string // the callback path it applies to
+	Status                int    // the answer to a request that was kept, usually 200
 }
 
 // CheckState is the result of a check.

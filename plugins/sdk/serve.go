@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 
 	hclog "github.com/hashicorp/go-hclog"
 	plugin "github.com/hashicorp/go-plugin"
@@ -116,12 +117,14 @@ func ManifestOf[S any](p Plugin[S]) (*channelv1.Manifest, error) {
 		return nil, errors.New("sdk: a Verification needs the Webhook service")
 	}
 	if v := m.Verification; v != nil {
-		known := false
-		for _, s := range settings {
-			known = known || s.Key == v.SecretSetting
+		known := func(key string) bool {
+			return slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key })
 		}
-		if !known {
+		if !known(v.SecretSetting) {
 			return nil, fmt.Errorf("sdk: Verification.SecretSetting %q is no setting", v.SecretSetting)
+		}
+		if v.PreviousSecretSetting != "" && !known(v.PreviousSecretSetting) {
+			return nil, fmt.Errorf("sdk: Verification.PreviousSecretSetting %q is no setting", v.PreviousSecretSetting)
 		}
 	}
 	return manifestOut(&m, settings, address), nil

@@ -157,11 +157,14 @@ func TestPromisedServicesAreChecked(t *testing.T) {
 func TestManifestOf(t *testing.T) {
 	good := Manifest{ID: "a-b", Name: "A", Version: "1"}
 	for what, change := range map[string]func(*Manifest){
-		"id":           func(m *Manifest) { m.ID = "Not Kebab" },
-		"name":         func(m *Manifest) { m.Name = "" },
-		"version":      func(m *Manifest) { m.Version = "" },
-		"webhook":      func(m *Manifest) { m.Verification = &Verification{SecretSetting: "token"} },
-		"secret":       func(m *Manifest) { m.Verification, m.Services.Webhook = &Verification{SecretSetting: "no"}, true },
+		"id":      func(m *Manifest) { m.ID = "Not Kebab" },
+		"name":    func(m *Manifest) { m.Name = "" },
+		"version": func(m *Manifest) { m.Version = "" },
+		"webhook": func(m *Manifest) { m.Verification = &Verification{SecretSetting: "token"} },
+		"secret":  func(m *Manifest) { m.Verification, m.Services.Webhook = &Verification{SecretSetting: "no"}, true },
+		"previous secret": func(m *Manifest) {
+			m.Verification, m.Services.Webhook = &Verification{SecretSetting: "token", PreviousSecretSetting: "no"}, true
+		},
 		"address type": func(m *Manifest) { m.Address = 7 },
 	} {
 		m := good

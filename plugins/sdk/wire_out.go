@@ -50,7 +50,8 @@ func manifestOut(m *Manifest, settings, address []Setting) *channelv1.Manifest {
 	if v := m.Verification; v != nil {
 		out.Verification = &channelv1.Verification{
 			Algorithm: v.Algorithm, Header: v.Header, Encoding: v.Encoding, Prefix: v.Prefix,
-			SecretSetting: v.SecretSetting, Path: v.Path, Status: uint32(v.Status), //nolint:gosec // an HTTP status
+			SecretSetting: v.SecretSetting, PreviousSecretSetting: v.PreviousSecretSetting,
+			Path: v.Path, Status: uint32(v.Status), //nolint:gosec // an HTTP status
 		}
 	}
 	for _, s := range []struct {

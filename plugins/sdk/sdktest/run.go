@@ -291,12 +291,18 @@ func (s *suite) secret(v *channelv1.Verification) string {
 
 // signed adds the signature that the manifest describes.
 func (s *suite) signed(r *channelv1.HTTPRequest) *channelv1.HTTPRequest {
+	return s.signedWith(s.Manifest.GetVerification().GetSecretSetting(), r)
+}
+
+// signedWith signs with the secret in the named setting.
+func (s *suite) signedWith(setting string, r *channelv1.HTTPRequest) *channelv1.HTTPRequest {
 	v := s.Manifest.GetVerification()
 	if v == nil || strings.Trim(v.GetPath(), "/") != strings.Trim(r.GetPath(), "/") {
 		return r
 	}
+	secret, _ := s.settings[setting].(string)
 	r = proto.CloneOf(r)
-	r.Headers = append(r.Headers, &channelv1.Header{Name: v.GetHeader(), Value: sign(v, s.secret(v), r.GetBody())})
+	r.Headers = append(r.Headers, &channelv1.Header{Name: v.GetHeader(), Value: sign(v, secret, r.GetBody())})
 	return r
 }
 
@@ -308,6 +314,13 @@ func (s *suite) genuineRequests(t *testing.T) {
 	s.webhooks(t)
 	for name, r := range s.genuine {
 		t.Run(name, func(t *testing.T) {
+			if previous := s.Manifest.GetVerification().GetPreviousSecretSetting(); previous != "" {
+				old := proto.CloneOf(s.signedWith(previous, r))
+				old.Account = "a"
+				if response := s.handle(t, old); response.GetStatus() >= 400 || len(response.GetEvents()) == 0 {
+					t.Errorf("signed with the previous secret it got status %d and %d events", response.GetStatus(), len(response.GetEvents()))
+				}
+			}
 			r := s.signed(r)
 			r.Account = "a"
 			first, second := s.handle(t, r), s.handle(t, r)

@@ -21,8 +21,9 @@ import (
 const brokenVariable = "SDKTEST_BROKEN"
 
 type settings struct {
-	Secret string `setting:"secret" kind:"secret" required:"true"`
-	Limit  int    `setting:"limit"`
+	Secret   string `setting:"secret" kind:"secret" required:"true"`
+	Previous string `setting:"previous" kind:"secret"`
+	Limit    int    `setting:"limit"`
 }
 
 type channel struct {
@@ -36,8 +37,10 @@ func (c *channel) Send(context.Context, *sdk.Outgoing) (sdk.Receipt, error) {
 
 func (c *channel) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	good := sign(verification, c.settings.Secret, body)
-	if c.broken != "verification" && !hmac.Equal([]byte(r.Header.Get("X-Sum")), []byte(good)) {
+	given := []byte(r.Header.Get("X-Sum"))
+	good := hmac.Equal(given, []byte(sign(verification, c.settings.Secret, body))) ||
+		c.broken != "previous" && hmac.Equal(given, []byte(sign(verification, c.settings.Previous, body)))
+	if c.broken != "verification" && !good {
 		http.Error(w, "who are you", http.StatusForbidden)
 		return
 	}
@@ -68,7 +71,10 @@ func sample(broken string) sdk.Plugin[settings] {
 	p := sdk.Plugin[settings]{
 		Manifest: sdk.Manifest{
 			ID: "sample", Name: "Sample", Version: "1", Services: sdk.Services{Webhook: true}, Callbacks: []sdk.Callback{{Path: "in"}},
-			Verification: &sdk.Verification{Algorithm: "hmac-sha1", Header: "X-Sum", Encoding: "hex", Prefix: "sha1=", SecretSetting: "secret", Path: "in", Status: 200},
+			Verification: &sdk.Verification{
+				Algorithm: "hmac-sha1", Header: "X-Sum", Encoding: "hex", Prefix: "sha1=", SecretSetting: "secret",
+				PreviousSecretSetting: "previous", Path: "in", Status: 200,
+			},
 		},
 		Open: func(_ context.Context, _ sdk.Account, s settings) (sdk.Channel, error) {
 			if s.Secret == "" || broken == "open" {
@@ -107,6 +113,7 @@ func TestBrokenPluginsFail(t *testing.T) {
 		"verification": "--- FAIL: TestRunBroken/forged_requests",
 		"panic":        "--- FAIL: TestRunBroken/forged_requests",
 		"ids":          "--- FAIL: TestRunBroken/genuine_requests",
+		"previous":     "--- FAIL: TestRunBroken/genuine_requests",
 		"open":         "--- FAIL: TestRunBroken/accounts",
 		"callback":     "--- FAIL: TestRunBroken/manifest",
 	} {
