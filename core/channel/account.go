@@ -26,6 +26,7 @@ type account struct {
 	keyURLs    atomic.Pointer[[]string]
 	openError  atomic.Pointer[string] // nil while it is open in the running process
 	spooled    spooled
+	ledger     ledger      // of the spool
 	removed    atomic.Bool // no longer configured
 
 	lastInbound, lastOutbound atomic.Int64 // Unix milliseconds

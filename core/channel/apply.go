@@ -148,7 +148,10 @@ func (l *afterLauncher) launch(ctx context.Context) (process, error) {
 }
 
 func (h *Host) newAccount(id string, s *supervisor, settings *accountSettings) *account {
-	a := &account{id: id, host: h, supervisor: s, slots: make(chan struct{}, h.options.AccountConcurrency)}
+	a := &account{
+		id: id, host: h, supervisor: s, slots: make(chan struct{}, h.options.AccountConcurrency),
+		ledger: ledger{state: h.options.State, account: id},
+	}
 	a.settings.Store(settings)
 	closed := "the plugin has not been started yet"
 	a.openError.Store(&closed)

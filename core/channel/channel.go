@@ -5,7 +5,7 @@
 // through the small interfaces below.
 //
 // Start reading at [Host]; http.go is the hot path, supervisor.go keeps a plugin running, launcher.go starts one
-// process, hostservice.go answers the plugins.
+// process, hostservice.go answers the plugins, spool.go deals with requests that came while a plugin was down.
 package channel
 
 import (
@@ -91,7 +91,7 @@ type Source struct {
 type Alert struct {
 	Plugin  string
 	Account string // "" when it is about the whole plugin
-	Code    string // "plugin-failed", "plugin-recovered", "account-not-open", "request-not-understood"
+	Code    string // "plugin-failed", "plugin-recovered", "account-not-open", "request-not-understood", "spool-full"
 	Text    string
 	Output  string // the plugin's last output
 }
@@ -104,7 +104,7 @@ type Options struct {
 	PublicURL string // without a trailing slash
 	Log       *slog.Logger
 	Receiver  Receiver
-	State     StateStore
+	State     StateStore // also keeps what the host remembers about spools; nil: that is lost when the host ends
 	Media     MediaStore
 	Spool     Spool         // nil: nothing is spooled, a request to a plugin that is down gets 503
 	Manifests ManifestCache // nil: kept in memory only

@@ -99,6 +99,11 @@ func (f *fake) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
 			switch {
 			case strings.HasPrefix(id, "die-once") && os.Remove("die-once") == nil:
 				os.Exit(9)
+			case strings.HasPrefix(id, "deadly"):
+				go func() { os.Exit(8) }()
+				time.Sleep(time.Minute)
+			case strings.HasPrefix(id, "slow"):
+				time.Sleep(200 * time.Millisecond)
 			case strings.HasPrefix(id, "panic"):
 				panic("at the word " + id)
 			}

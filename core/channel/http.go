@@ -50,7 +50,8 @@ const maxRequestBytes = channelv1.MaxMessageBytes - 64<<10
 //
 // A process that ends meanwhile is waited for and asked again, once: HandleHTTP has no side effects. Where the manifest
 // lets the host verify requests itself, one that comes while the plugin is down is verified, spooled durably and
-// answered; it is handled before later ones.
+// answered; it is handled before later ones. So many may wait for one account: 10,000, or 256 MiB. Beyond that they are
+// refused.
 func (h *Host) HandleHTTP(ctx context.Context, account string, r Request) (Response, error) {
 	a := h.account(account)
 	if a == nil {
@@ -242,16 +243,35 @@ func responseOf(answer *channelv1.HTTPResponse) (Response, error) {
 	return r, nil
 }
 
-// spool keeps a verified request, durably.
+// spool keeps a verified request, durably, where there is room for it.
 func (a *account) spool(ctx context.Context, request *channelv1.HTTPRequest) error {
 	raw, err := proto.Marshal(request)
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	if err := a.spooled.put(func() error { return a.host.options.Spool.Put(ctx, a.id, raw) }); err != nil {
+	if err := a.spooled.put(func() error { return a.putSpooled(ctx, raw) }); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
 	a.supervisor.stats.spooled.Add(1)
 	a.wakeSpool()
+	return nil
+}
+
+func (a *account) putSpooled(ctx context.Context, raw []byte) error {
+	first, err := a.ledger.admit(ctx, len(raw), a.host.policy)
+	if first {
+		a.host.options.Alert(Alert{
+			Plugin: a.supervisor.name, Account: a.id, Code: "spool-full",
+			Text: fmt.Sprintf("So many requests for the account %s wait for its plugin (%d, or %d MiB) that further ones are refused until they have been handled.",
+				a.id, a.host.policy.spoolRequests, a.host.policy.spoolBytes>>20),
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.host.options.Spool.Put(ctx, a.id, raw); err != nil {
+		a.ledger.gone(len(raw))
+		return err
+	}
 	return nil
 }

@@ -21,26 +21,31 @@ type policy struct {
 	openLimit    time.Duration // of opening all accounts in a new process
 	callLimit    time.Duration // of HandleHTTP, with everything that is waited for before it
 	spoolPause   time.Duration // between tries of a spooled request that the plugin fails at, or that cannot be stored
-	random       func() float64
+	// What waits in the spool of one account: beyond either, requests are refused.
+	spoolRequests int
+	spoolBytes    int64
+	random        func() float64
 }
 
 func standardPolicy() policy {
 	return policy{
-		firstBackoff: time.Second,
-		maxBackoff:   2 * time.Minute,
-		jitter:       0.2,
-		healthyAfter: 5 * time.Minute,
-		failAfter:    6,
-		failWithin:   10 * time.Minute,
-		failedRetry:  15 * time.Minute,
-		healthEvery:  15 * time.Second,
-		healthLimit:  5 * time.Second,
-		healthMisses: 3,
-		drainLimit:   10 * time.Second,
-		openLimit:    5 * time.Second,
-		callLimit:    1500 * time.Millisecond, // LINE waits 2 s
-		spoolPause:   time.Second,
-		random:       rand.Float64,
+		firstBackoff:  time.Second,
+		maxBackoff:    2 * time.Minute,
+		jitter:        0.2,
+		healthyAfter:  5 * time.Minute,
+		failAfter:     6,
+		failWithin:    10 * time.Minute,
+		failedRetry:   15 * time.Minute,
+		healthEvery:   15 * time.Second,
+		healthLimit:   5 * time.Second,
+		healthMisses:  3,
+		drainLimit:    10 * time.Second,
+		openLimit:     5 * time.Second,
+		callLimit:     1500 * time.Millisecond, // LINE waits 2 s
+		spoolPause:    time.Second,
+		spoolRequests: 10_000,
+		spoolBytes:    256 << 20,
+		random:        rand.Float64,
 	}
 }
 

@@ -44,6 +44,9 @@ func (h *Host) Send(ctx context.Context, out core.Outgoing) core.Outcome {
 }
 
 // Reconcile asks the plugin what became of a send whose outcome is unknown. ok is false where the plugin cannot tell.
+//
+// Nothing calls it yet: no first-party plugin serves Reconciler, and the desk leaves an unknown outcome to people. It is
+// here because the protocol has it, and the tests keep it working.
 func (h *Host) Reconcile(ctx context.Context, out core.Outgoing) (outcome core.Outcome, ok bool) {
 	a, l, _ := h.sender(out.Entry.Account)
 	if l == nil || l.reconciler == nil {

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	spoolTries    = 3                     // of a plugin that answers, but with a failure
+	spoolTries    = 3                     // of a request at which the plugin fails, or ends
 	pausedFor     = 10 * time.Millisecond // until whether it is down is looked at again: the end of a process takes some
 	spoolPause    = time.Second           // between them, and between tries to store
 	spoolPatience = 10 * time.Second      // for one answer: nobody waits for it
@@ -102,11 +102,17 @@ var errSpoolPaused = errors.New("the plugin is down")
 // emptySpool handles the spooled requests in order until there are none or the plugin is down.
 func (a *account) emptySpool(ctx context.Context) {
 	for ctx.Err() == nil && !a.removed.Load() {
+		head := true
 		err := a.host.options.Spool.Each(ctx, a.id, func(id string, raw []byte) error {
-			if err := a.handleSpooled(ctx, raw); err != nil {
+			if err := a.handleSpooled(ctx, id, raw, head); err != nil {
 				return err
 			}
-			return a.host.options.Spool.Delete(ctx, a.id, id)
+			head = false
+			if err := a.host.options.Spool.Delete(ctx, a.id, id); err != nil {
+				return err
+			}
+			a.ledger.gone(len(raw))
+			return nil
 		})
 		switch {
 		case errors.Is(err, errSpoolPaused):
@@ -117,35 +123,57 @@ func (a *account) emptySpool(ctx context.Context) {
 			pause(ctx, a.host.policy.spoolPause)
 			continue
 		}
-		empty := a.spooled.settle(func() bool {
-			found := errors.New("found")
-			return a.host.options.Spool.Each(ctx, a.id, func(string, []byte) error { return found }) == nil
-		})
-		if empty {
+		if a.spooled.settle(func() bool { return a.spoolIsEmpty(ctx) }) {
 			return
 		}
 	}
 }
 
+func (a *account) spoolIsEmpty(ctx context.Context) bool {
+	found := errors.New("found")
+	if a.host.options.Spool.Each(ctx, a.id, func(string, []byte) error { return found }) != nil {
+		return false
+	}
+	if err := a.ledger.emptied(ctx); err != nil {
+		a.host.log.Warn("an empty spool may count as larger after a restart", "account", a.id, "error", err)
+	}
+	return true
+}
+
 // handleSpooled has one request handled and its events stored. It has been answered already, so it is never dropped:
-// what the plugin fails at again and again is stored as an unknown event with its raw body.
-func (a *account) handleSpooled(ctx context.Context, raw []byte) error {
+// what the plugin fails at again and again, or does not survive, is stored as an unknown event with its raw body.
+//
+// The tries are counted over the plugin's processes and over restarts of the host. The head of the spool is counted
+// before it is tried: where memory runs out, the host may end together with the plugin.
+func (a *account) handleSpooled(ctx context.Context, id string, raw []byte, head bool) error {
 	request := &channelv1.HTTPRequest{}
 	if err := proto.Unmarshal(raw, request); err != nil {
 		return a.storeUnknown(ctx, raw, time.Now(), "a spooled request that cannot be read")
 	}
-	reason := ""
-	for try := range spoolTries {
-		if try > 0 {
+	tries, err := a.ledger.tries(ctx, id)
+	if err != nil {
+		return err
+	}
+	lethal := tries >= spoolTries
+	reason := "the plugin did not survive it"
+	for again := false; tries < spoolTries; again = true {
+		if again {
 			pause(ctx, a.host.policy.spoolPause)
 		}
-		answer, err := a.askSpooled(ctx, request)
-		if errors.Is(err, errDown) || ctx.Err() != nil {
-			return errSpoolPaused
-		}
-		if err == nil {
-			if err := a.receive(ctx, answer); err != nil {
+		if head || tries > 0 {
+			if err := a.ledger.tried(ctx, id, tries+1); err != nil {
 				return err
+			}
+		}
+		answer, err := a.askSpooled(ctx, request, tries > 0)
+		switch {
+		case errors.Is(err, errEnded):
+			return errors.Join(errSpoolPaused, a.ledger.tried(ctx, id, tries+1))
+		case errors.Is(err, errDown) || ctx.Err() != nil:
+			return errors.Join(errSpoolPaused, a.ledger.tried(ctx, id, tries))
+		case err == nil:
+			if err := a.receive(ctx, answer); err != nil {
+				return errors.Join(err, a.ledger.tried(ctx, id, tries))
 			}
 			if answer.GetStatus() < http.StatusBadRequest {
 				return nil
@@ -153,32 +181,61 @@ func (a *account) handleSpooled(ctx context.Context, raw []byte) error {
 			err = fmt.Errorf("the plugin answered %d", answer.GetStatus())
 		}
 		reason = err.Error()
+		tries++
+		if err := a.ledger.tried(ctx, id, tries); err != nil {
+			return err
+		}
+	}
+	if err := a.storeUnknown(ctx, request.GetBody(), request.GetReceivedAt().AsTime(), "a request that the plugin could not handle"); err != nil {
+		return err
 	}
 	a.host.options.Alert(Alert{
 		Plugin: a.supervisor.name, Account: a.id, Code: "request-not-understood",
-		Text: fmt.Sprintf("A request for the account %s that was taken while its plugin was down could not be handled (%s); it is kept as it came.", a.id, reason),
+		Text: fmt.Sprintf("A request for the account %s that was taken while its plugin was down could not be handled in %d tries (%s); it is kept as it came.",
+			a.id, spoolTries, reason),
 	})
-	return a.storeUnknown(ctx, request.GetBody(), request.GetReceivedAt().AsTime(), "a request that the plugin could not handle")
+	if lethal {
+		a.supervisor.forgive()
+	}
+	return nil
 }
 
-// askSpooled asks the plugin, whose process may end meanwhile: then the request waits for the next.
-func (a *account) askSpooled(ctx context.Context, request *channelv1.HTTPRequest) (*channelv1.HTTPResponse, error) {
+// errEnded means that the process ended while it handled a request, or after it had failed at it.
+var errEnded = errors.New("the plugin ended")
+
+// askSpooled asks the plugin. When its process ends meanwhile, all that were being handled in it come under suspicion; a
+// suspect is handled alone among the spooled requests of the plugin, so that none takes the blame for another again.
+func (a *account) askSpooled(ctx context.Context, request *channelv1.HTTPRequest, suspect bool) (*channelv1.HTTPResponse, error) {
+	if suspect {
+		a.supervisor.spooling.Lock()
+		defer a.supervisor.spooling.Unlock()
+	} else {
+		a.supervisor.spooling.RLock()
+		defer a.supervisor.spooling.RUnlock()
+	}
 	l := a.supervisor.current.Load()
 	if l == nil || a.openError.Load() != nil || a.removed.Load() {
 		return nil, errDown
 	}
+	select {
+	case <-l.exited():
+		return nil, errDown // before this request could be to blame
+	default:
+	}
 	if l.webhook == nil {
 		return nil, errors.New("the plugin takes no requests")
 	}
-	ctx, cancel := context.WithTimeout(ctx, spoolPatience)
+	call, cancel := context.WithTimeout(ctx, spoolPatience)
 	defer cancel()
-	answer, err := l.webhook.HandleHTTP(ctx, request)
+	answer, err := l.webhook.HandleHTTP(call, request)
 	if err == nil {
 		return answer, nil
 	}
-	code := status.Code(err)
-	if code == codes.NotFound || code == codes.Aborted || (code == codes.Unavailable || code == codes.Canceled) && ends(ctx, l) {
-		return nil, errDown
+	switch code := status.Code(err); {
+	case code == codes.NotFound || code == codes.Aborted:
+		return nil, errDown // nothing was done
+	case ends(ctx, l):
+		return nil, errEnded
 	}
 	return nil, errors.New(mask(status.Convert(err).Message(), a.settings.Load().secrets))
 }

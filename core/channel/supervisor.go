@@ -96,6 +96,8 @@ type supervisor struct {
 	stopping context.Context
 	halt     context.CancelFunc
 	again    chan struct{} // asks for a start without waiting for the pause to end
+	forgiven chan struct{} // says that the cause of the last exits is gone
+	spooling sync.RWMutex  // held for writing while a spooled request is handled that may end the process
 	done     chan struct{}
 	stats    statistics
 
@@ -114,7 +116,7 @@ func newSupervisor(name string, l launcher, p policy, log *slog.Logger, alert fu
 	s := &supervisor{
 		name: name, launcher: l, policy: p, log: log.With("plugin", name), alert: alert,
 		ready: func(context.Context, *live) {}, serving: func(*live) {}, upkeep: func(context.Context) {},
-		again: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
+		again: make(chan struct{}, 1), forgiven: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
 	}
 	s.stopping, s.halt = context.WithCancel(context.Background())
 	return s
@@ -133,6 +135,14 @@ func (s *supervisor) stop() {
 func (s *supervisor) restart() {
 	select {
 	case s.again <- struct{}{}:
+	default:
+	}
+}
+
+// forgive forgets the exits so far: what ended the process will not come again.
+func (s *supervisor) forgive() {
+	select {
+	case s.forgiven <- struct{}{}:
 	default:
 	}
 }
@@ -191,7 +201,8 @@ func (s *supervisor) run() {
 	}
 }
 
-// runOnce runs one process from its start to its end. healthy is called once it has run long enough to be trusted.
+// runOnce runs one process from its start to its end. healthy is called once it has run long enough to be trusted, or
+// the cause of earlier exits is gone.
 func (s *supervisor) runOnce(healthy func()) Exit {
 	s.mu.Lock()
 	s.starts++
@@ -260,6 +271,8 @@ func (s *supervisor) attend(l *live, healthy func()) (reason string) {
 		case <-s.stopping.Done():
 			return ""
 		case <-trusted.C:
+			healthy()
+		case <-s.forgiven:
 			healthy()
 		case <-s.again:
 			// It runs: there is nothing to hurry.
