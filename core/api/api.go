@@ -117,8 +117,8 @@ type Options struct {
 	Configuration func() Configuration
 	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
 	Bots http.Handler
-	// Workspace holds what /app/ serves, Widget what /widget.js and /widget/ serve. Optional: without them a page
-	// explains how to use the API.
+	// Workspace holds what /app/ serves, Widget what /widget.js and /widget/ serve. Optional: without them the program
+	// serves the few pages that it carries itself.
 	Workspace, Widget fs.FS
 	// Pages are further handlers by path pattern of net/http, such as "/demo". Optional.
 	Pages map[string]http.Handler
@@ -143,6 +143,7 @@ type Server struct {
 	host   string // of the public address
 	meter  *meter
 	static staticFiles
+	front  front
 	http   http.Server
 }
 
@@ -163,6 +164,9 @@ func New(o Options) (*Server, error) {
 	}
 	s.meter = newMeter(o.Metrics)
 	if err := s.static.load(o.Workspace, o.Widget); err != nil {
+		return nil, err
+	}
+	if err := s.front.load(o.PublicURL); err != nil {
 		return nil, err
 	}
 	s.routes = s.table()

@@ -61,8 +61,7 @@ func loadFiles(from fs.FS) (map[string]*staticFile, error) {
 				continue
 			}
 		}
-		sum := sha256.Sum256(content)
-		f := &staticFile{contentType: typeOf(name), tag: hex.EncodeToString(sum[:12]), plain: content, encoded: map[string][]byte{}}
+		f := newStaticFile(name, content)
 		if b, ok := contents[name+".br"]; ok {
 			f.encoded["br"] = b
 		}
@@ -72,6 +71,11 @@ func loadFiles(from fs.FS) (map[string]*staticFile, error) {
 		files[name] = f
 	}
 	return files, nil
+}
+
+func newStaticFile(name string, content []byte) *staticFile {
+	sum := sha256.Sum256(content)
+	return &staticFile{contentType: typeOf(name), tag: hex.EncodeToString(sum[:12]), plain: content, encoded: map[string][]byte{}}
 }
 
 // typeOf does not ask the operating system, whose answers differ.
@@ -106,7 +110,7 @@ const (
 func (f *staticFile) send(w http.ResponseWriter, r *http.Request, name string) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
-	h.Set("Vary", "Accept-Encoding")
+	h.Add("Vary", "Accept-Encoding")
 	if strings.Contains("/"+name, "/assets/") {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	} else {
@@ -143,37 +147,22 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) error {
 // workspace serves the workspace and admin center; an address that is no file is one of its own pages.
 func (s *Server) workspace(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimPrefix(request.Param(r, "path"), "/")
+	if len(s.static.workspace) == 0 {
+		return s.frontPage(w, r, name)
+	}
 	f := s.static.workspace[name]
 	if f == nil && path.Ext(name) == "" {
 		name = "index.html"
 		f = s.static.workspace[name]
 	}
-	w.Header().Set("Content-Security-Policy", workspacePolicy)
-	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-	switch {
-	case f != nil:
-		f.send(w, r, name)
-	case len(s.static.workspace) == 0:
-		note := &staticFile{contentType: "text/html; charset=utf-8", tag: "none", plain: []byte(noWorkspace)}
-		note.send(w, r, "index.html")
-	default:
+	if f == nil {
 		return core.Errorf(core.NotFound, "there is no file %q", name)
 	}
+	w.Header().Set("Content-Security-Policy", workspacePolicy)
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+	f.send(w, r, name)
 	return nil
 }
-
-// noWorkspace is what a build without the user interface shows.
-const noWorkspace = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Guichet</title></head>
-<body style="font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem">
-<h1>Guichet is running</h1>
-<p>This build comes without the workspace. Everything it does can be done through the API:
-it is described at <a href="/api/v1/openapi.json">/api/v1/openapi.json</a>.</p>
-<p>Make an API key with <code>guichet user token EMAIL</code>, and try:</p>
-<pre>curl -H "Authorization: Bearer gck_…" http://localhost:8080/api/v1/conversations?view=waiting</pre>
-</body></html>
-`
 
 // widgetLoader serves the script that shops include.
 func (s *Server) widgetLoader(w http.ResponseWriter, r *http.Request) error {
