@@ -32,8 +32,9 @@ type Options struct {
 	// Durability is "group" (the default: one sync for all updates that wait), "each" (one sync for each update) or
 	// "none" (no sync: an update survives a killed process, not a power cut).
 	Durability string
-	// MemTableBytes is the size of Badger's memtable and, about, of its write-ahead log; 0 chooses by the size of the
-	// volume. The least is MinMemTable; smaller values are raised to it.
+	// MemTableBytes is the size of Badger's memtable and, about, of its write-ahead log; 0 means MinMemTable, and smaller
+	// values are raised to it. Badger keeps the buffers of up to eight tables that it has built, and a buffer grows by
+	// doubling: twice the memtable is about four times the memory after a burst.
 	MemTableBytes int64
 	// Log receives warnings and what Badger has to say. Nil means no log.
 	Log hclog.Logger
@@ -45,10 +46,8 @@ type Options struct {
 // kv.MaxBytes must fit.
 const MinMemTable = 8 << 20
 
-const (
-	bigVolume   = 2 << 30 // from here on the usual profile, below it the small one
-	bigMemTable = 16 << 20
-)
+// bigVolume is the size of a volume from which on the usual profile is taken, below it the small one.
+const bigVolume = 2 << 30
 
 // DB is an open engine. It implements kv.DB.
 type DB struct {
@@ -93,23 +92,17 @@ func Open(opt Options) (*DB, error) {
 		return nil, fmt.Errorf("badgerkv: %w", err)
 	}
 	free, total := volume(opt.Dir)
-	if opt.MemTableBytes == 0 {
-		opt.MemTableBytes = bigMemTable
-		if total >= 0 && total < bigVolume {
-			opt.MemTableBytes = MinMemTable
-		}
-	}
 	opt.MemTableBytes = max(opt.MemTableBytes, MinMemTable)
 
 	db := &DB{opt: opt, log: opt.Log, lanes: newLanes(), fatal: make(chan error, 1)}
 	db.space = newSpace(opt.Dir, opt.MemTableBytes, total, opt.Log)
-	if err := db.start(free); err != nil {
+	if err := db.start(free, total >= 0 && total < bigVolume); err != nil {
 		return nil, err
 	}
 	return db, nil
 }
 
-func (db *DB) start(free int64) (err error) {
+func (db *DB) start(free int64, small bool) (err error) {
 	leftovers, err := heal(db.opt.Dir)
 	if err != nil {
 		return fmt.Errorf("badgerkv: %w", err)
@@ -127,7 +120,7 @@ func (db *DB) start(free int64) (err error) {
 			db.stopTables()
 		}
 	}()
-	if db.bdg, err = badger.OpenManaged(profile(db.opt, db.space)); err != nil {
+	if db.bdg, err = badger.OpenManaged(profile(db.opt, db.space, small)); err != nil {
 		return fmt.Errorf("badgerkv: open %s: %w", db.opt.Dir, err)
 	}
 	defer func() {
@@ -165,7 +158,7 @@ func (db *DB) loadState(ts uint64) error {
 }
 
 // profile is Badger's setting for a small machine: the memory it takes under load stays near 100 MB.
-func profile(opt Options, s *space) badger.Options {
+func profile(opt Options, s *space, small bool) badger.Options {
 	b := badger.DefaultOptions(opt.Dir).
 		WithLogger(badgerLog{log: opt.Log.Named("badger"), space: s}).
 		WithSyncWrites(false). // the committer syncs
@@ -173,15 +166,15 @@ func profile(opt Options, s *space) badger.Options {
 		WithMetricsEnabled(false).
 		WithMemTableSize(opt.MemTableBytes).
 		WithNumMemtables(2).
-		WithNumLevelZeroTables(2).
-		WithNumLevelZeroTablesStall(6).
+		WithNumLevelZeroTables(5).
+		WithNumLevelZeroTablesStall(15).
 		WithNumCompactors(2).
 		WithCompression(options.Snappy).
 		WithBlockCacheSize(16 << 20).
 		WithIndexCacheSize(8 << 20).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20)
-	if opt.MemTableBytes < bigMemTable {
+	if small {
 		// A compaction of level 0 writes at most its two tables and the base level again, before it deletes them.
 		b = b.WithNumLevelZeroTables(1).WithNumLevelZeroTablesStall(2).WithBaseTableSize(1 << 20).WithBaseLevelSize(4 << 20)
 	}
