@@ -20,5 +20,5 @@ func (b Builtin) Schema(plugin string) (core.PluginSchema, bool) {
 	if !ok {
 		return core.PluginSchema{}, false
 	}
-	return SchemaOf(m), true
+	return schemaOf(m), true
 }

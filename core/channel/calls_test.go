@@ -221,19 +221,17 @@ func TestApply(t *testing.T) {
 func TestSchema(t *testing.T) {
 	remembered := map[string][]byte{}
 	b := newBench(t, func(o *Options) { o.Manifests = manifests(remembered) })
-	if _, ok := b.Schema("fake"); ok {
-		t.Error("there is a schema before the plugin was ever seen")
+	if _, ok := b.Manifest("fake"); ok {
+		t.Error("there is a manifest before the plugin was ever seen")
 	}
 	b.run(t)
-	schema, ok := b.Schema("fake")
+	manifest, ok := b.Manifest("fake")
+	schema := schemaOf(manifest)
 	if !ok || len(schema.Settings) != 4 || schema.Settings[0].Kind != core.SettingSecret || !schema.Settings[0].Required || schema.Settings[3].Options[1] != "refuse" {
 		t.Errorf("schema %+v", schema)
 	}
-	if len(b.Schemas()) != 1 {
-		t.Errorf("schemas %+v", b.Schemas())
-	}
 	later := newBench(t, func(o *Options) { o.Manifests = manifests(remembered) })
-	if again, ok := later.Schema("fake"); !ok || cmp.Diff(schema, again) != "" {
+	if again, ok := later.Manifest("fake"); !ok || cmp.Diff(schema, schemaOf(again)) != "" {
 		t.Errorf("remembered %+v", again)
 	}
 }

@@ -152,7 +152,7 @@ func New(o Options) (*Host, error) {
 		o.AccountConcurrency = 64
 	}
 	if o.Find == nil {
-		o.Find = SelfSource
+		o.Find = selfSource
 	}
 	if o.Alert == nil {
 		o.Alert = func(Alert) {}

@@ -143,6 +143,13 @@ func (b *bench) run(t testing.TB) *live {
 	return b.live(t, 0)
 }
 
+// hurry ends the pause before the plugin's next start.
+func (b *bench) hurry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.supervisors["fake"].restart()
+}
+
 // live waits for a process of a later start.
 func (b *bench) live(t testing.TB, after uint64) *live {
 	t.Helper()

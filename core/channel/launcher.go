@@ -36,9 +36,9 @@ var allowedEnvironment = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
-// SelfSource runs a first-party plugin: this very binary, even when its file was replaced meanwhile, as
+// selfSource runs a first-party plugin: this very binary, even when its file was replaced meanwhile, as
 // `guichet plugin NAME`.
-func SelfSource(name string) (Source, bool) {
+func selfSource(name string) (Source, bool) {
 	path := "/proc/self/exe"
 	if _, err := os.Readlink(path); err != nil {
 		if path, err = os.Executable(); err != nil {

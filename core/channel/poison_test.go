@@ -260,7 +260,7 @@ func TestSpoolIsBounded(t *testing.T) {
 				t.Errorf("after a restart: %v", err)
 			}
 			broken.Store(false)
-			b.Restart("fake")
+			b.hurry()
 			until(t, "the spool is empty", func() bool { return shared.spoolLength() == 0 })
 			b.live(t, 0)
 			if err := post(b, 10); err != nil {

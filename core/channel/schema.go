@@ -1,7 +1,6 @@
 package channel
 
 import (
-	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -71,29 +70,8 @@ func (h *Host) described(plugin string, m *channelv1.Manifest) {
 	}
 }
 
-// Schema returns the settings schema of a plugin without running it; false when it has never been seen.
-func (h *Host) Schema(plugin string) (core.PluginSchema, bool) {
-	m, ok := h.manifest(plugin)
-	if !ok {
-		return core.PluginSchema{}, false
-	}
-	return SchemaOf(m), true
-}
-
-// Schemas returns the schemas of the plugins that have described themselves to this host, by name.
-func (h *Host) Schemas() map[string]core.PluginSchema {
-	h.mu.Lock()
-	manifests := maps.Clone(h.manifests)
-	h.mu.Unlock()
-	schemas := make(map[string]core.PluginSchema, len(manifests))
-	for name, m := range manifests {
-		schemas[name] = SchemaOf(m)
-	}
-	return schemas
-}
-
-// SchemaOf takes the schema from a manifest.
-func SchemaOf(m *channelv1.Manifest) core.PluginSchema {
+// schemaOf takes the schema from a manifest.
+func schemaOf(m *channelv1.Manifest) core.PluginSchema {
 	return core.PluginSchema{
 		Plugin: m.GetId(), Settings: fieldsOf(m.GetSettings()), Address: fieldsOf(m.GetAddress()), Consent: m.GetRequiresConsent(),
 	}

@@ -148,7 +148,7 @@ func TestSpoolKeepsOrder(t *testing.T) {
 	}
 
 	broken.Store(false)
-	b.Restart("fake")
+	b.hurry()
 	b.live(t, 0)
 	if r, err := b.HandleHTTP(t.Context(), "shop", callback("shop", ids("5"))); err != nil || r.Status != 200 {
 		t.Fatalf("when it is up: %+v, %v", r, err)

@@ -104,18 +104,6 @@ func (a *account) status() AccountStatus {
 	return status
 }
 
-// Restart starts a plugin that waits for its next try at once; false when no account uses it.
-func (h *Host) Restart(plugin string) bool {
-	h.mu.Lock()
-	s := h.supervisors[plugin]
-	h.mu.Unlock()
-	if s == nil {
-		return false
-	}
-	s.restart()
-	return true
-}
-
 // method is a call that is counted.
 type method int
 

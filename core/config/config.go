@@ -160,24 +160,8 @@ type Agent struct {
 	Enabled  bool          `toml:"enabled"`
 }
 
-// Name returns the file's name as it was given to [Decode].
-func (c *Config) Name() string { return c.doc.file }
-
-// Text returns the file's text, secrets included. It must not leave the process unsealed; [Config.Redacted] may.
-func (c *Config) Text() []byte { return c.text }
-
-// ProblemAt returns a problem with the object or setting at path, such as queue[general], with its place in the file
-// when it has one there. The application uses it to refuse a version for reasons that only the store knows.
-func (c *Config) ProblemAt(path, message, remedy string) Problem {
-	p := Problem{File: c.doc.file, Path: path, Message: message, Remedy: remedy}
-	for plain, n := range c.doc.nodes {
-		if c.doc.label(plain) == path {
-			p.Line, p.Column = c.doc.position(n.start)
-			break
-		}
-	}
-	return p
-}
+// name is the file's, as it was given to [Decode].
+func (c *Config) name() string { return c.doc.file }
 
 // RestartNeeded returns the keys whose change from old to c takes effect only when the process starts again.
 func (c *Config) RestartNeeded(old *Config) []string {

@@ -267,17 +267,17 @@ func (d *decoder) duration(n *node, v reflect.Value, tag reflect.StructTag) {
 		v.SetInt(0)
 		return
 	}
-	value, err := ParseDuration(n.text)
+	value, err := parseDuration(n.text)
 	if err != nil {
 		d.say(n, fmt.Sprintf("%q is not a duration.", n.text), durationRemedy(err, never))
 		return
 	}
 	low, high := Duration(0), Duration(maxDuration)
 	if s := tag.Get("min"); s != "" {
-		low, _ = ParseDuration(s)
+		low, _ = parseDuration(s)
 	}
 	if s := tag.Get("max"); s != "" {
-		high, _ = ParseDuration(s)
+		high, _ = parseDuration(s)
 	}
 	if value < low || value > high {
 		remedy := fmt.Sprintf("Write something from %q to %q", low, high)

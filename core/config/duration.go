@@ -24,8 +24,8 @@ var durationUnits = []struct {
 
 var errDuration = errors.New(`a duration is a whole number with a unit (d, h, m, s or ms), such as "90s", "12h", "28d" or "1d12h"`)
 
-// ParseDuration reads whole numbers with units, largest unit first, each unit at most once: "90s", "28d", "1d12h".
-func ParseDuration(s string) (Duration, error) {
+// parseDuration reads whole numbers with units, largest unit first, each unit at most once: "90s", "28d", "1d12h".
+func parseDuration(s string) (Duration, error) {
 	var sum time.Duration
 	next := 0 // first unit still allowed
 	for rest := s; rest != ""; {
@@ -64,7 +64,7 @@ func ParseDuration(s string) (Duration, error) {
 	return Duration(sum), nil
 }
 
-// String writes d as the file would, to the millisecond: the inverse of [ParseDuration].
+// String writes d as the file would, to the millisecond: the inverse of [parseDuration].
 func (d Duration) String() string {
 	rest := time.Duration(d)
 	if rest <= 0 {

@@ -31,14 +31,14 @@ func AppendAgent(path string, agent core.Agent, env Environment) error {
 	before := stat(path)
 	text := defaultText
 	if before != nil {
-		if err := Writable(path); err != nil {
+		if err := writable(path); err != nil {
 			return err
 		}
 		if text, err = readLimited(path, maxFile); err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
 		}
 	}
-	env = env.WithProcess(filepath.Dir(path))
+	env = env.withProcess(filepath.Dir(path))
 	c, problems := Decode(path, text, env)
 	if problems != nil {
 		return problems
@@ -104,9 +104,9 @@ func agentBlock(text []byte, a core.Agent) string {
 	return b.String()
 }
 
-// Writable returns an error (core.Forbidden) that says why the file at path cannot be edited, nil when it can. A file
+// writable returns an error (core.Forbidden) that says why the file at path cannot be edited, nil when it can. A file
 // without any write permission counts as read-only also for the superuser: somebody meant it.
-func Writable(path string) error {
+func writable(path string) error {
 	path, err := target(path)
 	if err != nil {
 		return err

@@ -27,9 +27,9 @@ type Environment struct {
 // kilobytes.
 const maxSecretFile = 1 << 20
 
-// WithProcess returns e with Env and File reading this process's environment and disk. Relative file names are
+// withProcess returns e with Env and File reading this process's environment and disk. Relative file names are
 // relative to dir, the folder of the configuration file.
-func (e Environment) WithProcess(dir string) Environment {
+func (e Environment) withProcess(dir string) Environment {
 	e.Env = os.LookupEnv
 	e.File = func(name string) (string, error) {
 		if !filepath.IsAbs(name) {
@@ -68,6 +68,3 @@ func (s Secret) String() string {
 
 // GoString masks the value.
 func (s Secret) GoString() string { return fmt.Sprintf("config.Secret(%q)", s.String()) }
-
-// Reveal returns the value itself.
-func (s Secret) Reveal() string { return string(s) }

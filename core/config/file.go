@@ -33,7 +33,7 @@ func Load(path string, env Environment) (*Config, Problems) {
 	if err != nil {
 		return nil, Problems{readProblem(path, err)}
 	}
-	return Decode(path, text, env.WithProcess(filepath.Dir(path)))
+	return Decode(path, text, env.withProcess(filepath.Dir(path)))
 }
 
 func readProblem(path string, err error) Problem {

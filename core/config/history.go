@@ -59,7 +59,7 @@ func (c *Config) hash(key []byte) string {
 }
 
 func (c *Config) version(h History, revision int, who string, when time.Time) (Version, error) {
-	plain, err := json.Marshal(sealedVersion{Name: c.Name(), Text: string(c.text), Resolved: c.resolved})
+	plain, err := json.Marshal(sealedVersion{Name: c.name(), Text: string(c.text), Resolved: c.resolved})
 	if err != nil {
 		return Version{}, fmt.Errorf("encode configuration version %d: %w", revision, err)
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Fingerprint stands for a secret where its text must not be kept: equal secrets have equal fingerprints under one
+// fingerprint stands for a secret where its text must not be kept: equal secrets have equal fingerprints under one
 // key, and without the key a short secret cannot be found by trying.
-func Fingerprint(key []byte, secret string) string {
+func fingerprint(key []byte, secret string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(secret))
 	return fingerprintPrefix + "sha256:" + hex.EncodeToString(mac.Sum(nil))[:24]
@@ -30,7 +30,7 @@ func (c *Config) Redacted(key []byte) []byte {
 	for _, s := range c.secrets {
 		value := c.valueAt(s)
 		values = append(values, value)
-		edits = append(edits, edit{s, quote(Fingerprint(key, value))})
+		edits = append(edits, edit{s, quote(fingerprint(key, value))})
 	}
 	for _, s := range c.doc.comments {
 		comment := string(c.text[s.start:s.end])
@@ -79,12 +79,12 @@ func redactComment(key []byte, comment string, values []string) string {
 			if strings.HasPrefix(inner, fingerprintPrefix) {
 				return m
 			}
-			return quote(Fingerprint(key, inner))
+			return quote(fingerprint(key, inner))
 		})
 	}
 	for _, v := range values {
 		if len(v) >= minimumSearched {
-			comment = strings.ReplaceAll(comment, v, Fingerprint(key, v))
+			comment = strings.ReplaceAll(comment, v, fingerprint(key, v))
 		}
 	}
 	return comment

@@ -29,7 +29,7 @@ id = "wide" # not a secret = "at all"
 `
 	key := []byte("key")
 	c := mustDecode(t, text, testEnvironment())
-	fp := func(s string) string { return Fingerprint(key, s) }
+	fp := func(s string) string { return fingerprint(key, s) }
 	want := strings.NewReplacer(
 		`"old-secret-1"`, quote(fp("old-secret-1")),
 		`'k'`, quote(fp("k")),
@@ -43,7 +43,7 @@ id = "wide" # not a secret = "at all"
 	if diff := cmp.Diff(want, string(c.Redacted(key))); diff != "" {
 		t.Errorf("redacted (-want +got):\n%s", diff)
 	}
-	if fp("one") == Fingerprint([]byte("other"), "one") {
+	if fp("one") == fingerprint([]byte("other"), "one") {
 		t.Error("the fingerprint does not depend on the key")
 	}
 	_, problems := Decode("f", c.Redacted(key), testEnvironment())

@@ -166,7 +166,7 @@ func (d *decoder) setting(n *node, f core.SettingField, resolve bool) (any, bool
 		return nil, false
 	}
 	if f.Kind == core.SettingDuration {
-		value, err := ParseDuration(text)
+		value, err := parseDuration(text)
 		return time.Duration(value).String(), err == nil
 	}
 	return text, true
@@ -193,7 +193,7 @@ func (d *decoder) fits(n *node, f core.SettingField, text string) bool {
 func unfit(f core.SettingField, text string) (message, remedy string) {
 	switch f.Kind {
 	case core.SettingDuration:
-		if _, err := ParseDuration(text); err != nil {
+		if _, err := parseDuration(text); err != nil {
 			return "is not a duration", durationRemedy(err, false)
 		}
 	case core.SettingURL:
@@ -229,7 +229,7 @@ func parseDefault(f core.SettingField) (any, error) {
 	case core.SettingBool:
 		return strconv.ParseBool(f.Default)
 	case core.SettingDuration:
-		value, err := ParseDuration(f.Default)
+		value, err := parseDuration(f.Default)
 		return time.Duration(value).String(), err
 	case core.SettingList:
 		list := strings.Split(f.Default, ",")

@@ -35,7 +35,9 @@ type Options struct {
 type Source struct {
 	options Options
 
-	applying sync.Mutex // one attempt at a time
+	applying   sync.Mutex // one attempt at a time; guards the next two
+	unkept     []unkept   // applied, oldest first, and not in the history yet
+	complained bool       // all that is wrong is that something is not in the history
 
 	mu       sync.Mutex
 	current  *Config
@@ -47,7 +49,7 @@ type Source struct {
 
 // NewSource returns a Source that has read nothing yet; call Start.
 func NewSource(o Options) *Source {
-	process := Environment{}.WithProcess(filepath.Dir(o.Path))
+	process := Environment{}.withProcess(filepath.Dir(o.Path))
 	if o.Environment.Env == nil {
 		o.Environment.Env = process.Env
 	}
@@ -100,19 +102,26 @@ func (s *Source) Start(ctx context.Context) error {
 }
 
 // Reload reads the file now and puts it in force. who is kept with the version. The error is what is wrong with the
-// file, mostly Problems; the version in force then stays.
+// file, mostly Problems; the version in force then stays. That a version is in force and could not be kept in the
+// history is an error too: saving it is tried again at the next Reload, and by Run.
 func (s *Source) Reload(ctx context.Context, who string) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	err := s.attempt(ctx, who)
+	var notKept *notKeptError
+	s.complained = errors.As(err, &notKept)
 	problems := s.asProblems(err)
+	s.report(problems)
+	return problems.Err()
+}
+
+func (s *Source) report(problems Problems) {
 	s.mu.Lock()
 	s.problems = problems
 	s.mu.Unlock()
 	if s.options.Report != nil {
 		s.options.Report(problems)
 	}
-	return problems.Err()
 }
 
 func (s *Source) attempt(ctx context.Context, who string) error {
@@ -120,9 +129,10 @@ func (s *Source) attempt(ctx context.Context, who string) error {
 	s.mu.Lock()
 	s.seen = info
 	s.mu.Unlock()
-	last, found, err := s.options.History.LastApplied(ctx)
+	notKept := s.keep(ctx)
+	last, found, err := s.newest(ctx)
 	if err != nil {
-		return fmt.Errorf("find the last applied configuration: %w", err)
+		return err
 	}
 	key := s.options.History.FingerprintKey()
 	text, err := readLimited(s.options.Path, maxFile)
@@ -147,7 +157,7 @@ func (s *Source) attempt(ctx context.Context, who string) error {
 	same := s.current != nil && s.hash == hash
 	s.mu.Unlock()
 	if same {
-		return nil
+		return notKept
 	}
 	revision := 1
 	if found {
@@ -161,16 +171,10 @@ func (s *Source) attempt(ctx context.Context, who string) error {
 	}
 	s.hold(c, revision, hash)
 	if found && last.Hash == hash {
-		return nil
+		return notKept
 	}
-	v, err := c.version(s.options.History, revision, who, time.Now())
-	if err != nil {
-		return err
-	}
-	if err := s.options.History.SaveApplied(ctx, v); err != nil {
-		return fmt.Errorf("the configuration is in force but could not be kept in the history: %w", err)
-	}
-	return nil
+	s.unkept = append(s.unkept, unkept{c, revision, who, time.Now()})
+	return s.keep(ctx)
 }
 
 func (s *Source) hold(c *Config, revision int, hash string) {
@@ -187,16 +191,24 @@ func (s *Source) asProblems(err error) Problems {
 	if errors.As(err, &problems) {
 		return problems
 	}
-	message := err.Error()
-	var e *core.Error
-	if errors.As(err, &e) {
-		message = e.Message
+	var notKept *notKeptError
+	if errors.As(err, &notKept) {
+		return Problems{{File: s.options.Path, Message: notKept.Error(), Remedy: "Saving it is tried again by itself."}}
 	}
-	return Problems{{File: s.options.Path, Message: fmt.Sprintf("The configuration could not be applied: %s", message)}}
+	return Problems{{File: s.options.Path, Message: fmt.Sprintf("The configuration could not be applied: %s", plain(err))}}
 }
 
-// Run follows the file until ctx is done: it reads it again when it has changed and at every signal. It returns ctx's
-// error.
+// plain is the sentence that is meant for people, where there is one.
+func plain(err error) string {
+	var e *core.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// Run follows the file until ctx is done: it reads it again when it has changed and at every signal, and saves what
+// could not be kept in the history before. It returns ctx's error.
 func (s *Source) Run(ctx context.Context, signals <-chan os.Signal) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -224,6 +236,7 @@ func (s *Source) Run(ctx context.Context, signals <-chan os.Signal) error {
 			if !read && settled {
 				_ = s.Reload(ctx, "file")
 			}
+			s.keepLate(ctx)
 		}
 	}
 }
