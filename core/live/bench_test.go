@@ -13,7 +13,6 @@ import (
 
 // tapped is a connection that reports the messages that are written to it.
 type tapped struct {
-	closed chan struct{}
 	frames chan string
 }
 

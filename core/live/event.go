@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -23,7 +22,7 @@ type reading struct {
 
 // handle hands one event to the sockets that it concerns. Whether it concerns nobody is decided, and it is handed on,
 // in the same breath as h.pos moves past it: a socket that joins meanwhile either gets it or begins after it.
-func (h *Hub) handle(ctx context.Context, ev kv.Event) error {
+func (h *Hub) handle(ctx context.Context, ev store.Event) error {
 	pos := uint64(ev.Pos)
 	var err error
 	switch string(ev.Topic) {

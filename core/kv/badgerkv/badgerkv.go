@@ -40,6 +40,8 @@ type Options struct {
 	Log hclog.Logger
 	// Now is the clock behind Tx.Now; nil means time.Now.
 	Now func() time.Time
+
+	small bool // the profile of a small volume, whatever the volume is: for tests
 }
 
 // MinMemTable is the smallest memtable, in bytes: Badger limits a transaction to 15 % of it, and one update of
@@ -96,7 +98,7 @@ func Open(opt Options) (*DB, error) {
 
 	db := &DB{opt: opt, log: opt.Log, lanes: newLanes(), fatal: make(chan error, 1)}
 	db.space = newSpace(opt.Dir, opt.MemTableBytes, total, opt.Log)
-	if err := db.start(free, total >= 0 && total < bigVolume); err != nil {
+	if err := db.start(free, opt.small || total >= 0 && total < bigVolume); err != nil {
 		return nil, err
 	}
 	return db, nil

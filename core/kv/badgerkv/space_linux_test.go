@@ -16,7 +16,7 @@ import (
 // TestHooksIntoBadger: two of the guards hang on how Badger works: on a message that it logs before each table of a
 // compaction, and on the names of its files. A new version of Badger that changes either fails here.
 func TestHooksIntoBadger(t *testing.T) {
-	db := openTest(t, Options{})
+	db := openTest(t, Options{small: true})
 	first := newestLog(db.opt.Dir)
 	value := make([]byte, 32<<10)
 	for n := 0; newestLog(db.opt.Dir) < first+2; n++ {
