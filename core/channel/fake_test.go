@@ -230,6 +230,7 @@ func (f *fake) Send(ctx context.Context, out *sdk.Outgoing) (sdk.Receipt, error)
 	switch out.Text {
 	case "hang":
 		<-ctx.Done()
+		time.Sleep(time.Second) // an answer at the deadline itself might still be in time
 		return sdk.Receipt{}, ctx.Err()
 	case "die":
 		os.Exit(4)

@@ -1,10 +1,15 @@
+// Package channelv1 is the contract between Guichet and its channel plugins: the messages and services of channel.proto,
+// as generated code, and the few facts that both sides must agree on beside them.
+//
+// It must not know either side: the host's end lives in core/channel, the plugin's in plugins/sdk. Start reading at
+// channel.proto; scripts/gen-proto makes the Go code from it.
 package channelv1
-
-// A plugin answers a call with the status ABORTED only when it did nothing for it, because it is draining; the host may
-// then ask another process. NOT_FOUND means that the account is not open.
 
 // The facts of the handshake and the connection that host and plugin must agree on beside the messages. A plugin in
 // another language needs these and channel.proto, nothing else.
+//
+// A plugin answers a call with the status ABORTED only when it did nothing for it, because it is draining; the host may
+// then ask another process. NOT_FOUND means that the account is not open.
 const (
 	// ProtocolMajor is go-plugin's protocol version. It stays 1 for good.
 	ProtocolMajor = 1

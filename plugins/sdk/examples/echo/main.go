@@ -36,11 +36,11 @@ func (e *echo) ServeWebhook(w sdk.WebhookWriter, r *http.Request) {
 	})
 }
 
-func main() {
-	sdk.Serve(sdk.Plugin[settings]{
-		Manifest: sdk.Manifest{ID: "echo", Name: "Echo", Version: "1", Services: sdk.Services{Webhook: true}},
-		Open: func(_ context.Context, a sdk.Account, s settings) (sdk.Channel, error) {
-			return &echo{account: a, settings: s}, nil
-		},
-	})
+var plugin = sdk.Plugin[settings]{
+	Manifest: sdk.Manifest{ID: "echo", Name: "Echo", Version: "1", Services: sdk.Services{Webhook: true}},
+	Open: func(_ context.Context, a sdk.Account, s settings) (sdk.Channel, error) {
+		return &echo{account: a, settings: s}, nil
+	},
 }
+
+func main() { sdk.Serve(plugin) }
