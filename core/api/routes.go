@@ -18,6 +18,9 @@ type route struct {
 	doc          *operation // nil where it is no part of the described API
 }
 
+// readyPath is asked by whoever waits for a start: that it is not ready yet is an answer, no failure to log.
+const readyPath = "/readyz"
+
 // table lists every route. Callbacks (/channels/) and bots (/bots/) are dispatched before it, see Server.ServeHTTP.
 func (s *Server) table() []route {
 	get, post, put, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
@@ -178,7 +181,7 @@ func (s *Server) table() []route {
 		page("/widget/*path", s.widget),
 		{method: get, path: "/media/:token", public: true, handle: s.media},
 		{method: get, path: "/healthz", public: true, handle: s.healthz},
-		{method: get, path: "/readyz", public: true, handle: s.readyz},
+		{method: get, path: readyPath, public: true, handle: s.readyz},
 		{method: get, path: "/metrics", public: true, handle: s.metrics},
 	}
 }

@@ -135,7 +135,7 @@ func (s *Server) fail(w *witness, r *http.Request, route *route, scope *request.
 	switch {
 	case gone:
 		s.Log.Debug("the client has gone", "id", scope.ID, "method", r.Method, "route", route.path)
-	case problem.Status >= http.StatusInternalServerError:
+	case problem.Status >= http.StatusInternalServerError && route.path != readyPath: // which asks again and again
 		s.Log.Error("a request failed", "id", scope.ID, "method", r.Method, "route", route.path, "status", problem.Status, "error", err)
 	}
 	if w.status != 0 {

@@ -19,12 +19,15 @@ func serveFlags(c *call) {
 // serve runs the server until it is told to stop.
 func serve(ctx context.Context, c *call) error {
 	server, err := app.Start(ctx, c.options())
+	if err != nil && ctx.Err() != nil {
+		return nil // told to stop while it was starting
+	}
 	if err != nil {
 		return err
 	}
 	defer server.Stop()
 	fmt.Fprintf(c.program.Out, "Guichet %s is ready at %s (data in %s)\n", c.program.Version, server.URL(), server.DataDir())
-	link, err := server.SetupLink(ctx)
+	link, err := server.SetupLink(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
