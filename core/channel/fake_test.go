@@ -124,8 +124,6 @@ func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body [
 		fmt.Fprintln(os.Stderr, "raw last words of", f.settings.Secret)
 		go panic("in a goroutine of the author's")
 		time.Sleep(time.Minute)
-	case "exit":
-		os.Exit(5)
 	case "status":
 		w.WriteHeader(http.StatusTeapot)
 	case "large":
