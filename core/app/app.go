@@ -226,9 +226,12 @@ func (a *App) apply(ctx context.Context, c *config.Config, revision int) error {
 	return nil
 }
 
+// inForce is the number of the configuration version in force; 0 before the first.
+func (a *App) inForce() int { return a.desk.Setup().Revision }
+
 func (a *App) reportProblems(problems config.Problems) {
 	for _, p := range problems {
-		a.log.Error("the configuration has a problem; the last good version stays in force", "problem", p.String())
+		a.log.Error("the configuration has a problem", "problem", p.String(), "in_force", a.inForce())
 	}
 }
 

@@ -52,3 +52,39 @@ func TestSpoolOrderGrowsWhenTheClockJumpsBack(t *testing.T) {
 		t.Errorf("id %s follows %s", id, last)
 	}
 }
+
+// TestSpoolVisitsEverythingWithoutDeleting goes over more than a page of requests and deletes none.
+func TestSpoolVisitsEverythingWithoutDeleting(t *testing.T) {
+	db := memkv.New()
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := store.Open(t.Context(), db, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := spool{store: s, order: &spoolOrder{}}
+	const many = 120
+	for i := range many {
+		if err := kept.Put(t.Context(), "shop", []byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen []byte
+	if err := kept.Each(t.Context(), "shop", func(_ string, request []byte) error {
+		seen = append(seen, request...)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != many {
+		t.Fatalf("%d requests were visited, want %d", len(seen), many)
+	}
+	for i, b := range seen {
+		if int(b) != i {
+			t.Fatalf("request %d came at place %d", b, i)
+		}
+	}
+}

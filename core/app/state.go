@@ -126,16 +126,15 @@ func (s spool) Put(ctx context.Context, account string, request []byte) error {
 
 func (s spool) Each(ctx context.Context, account string, fn func(id string, request []byte) error) error {
 	const page = 50
-	for {
+	for after := core.ID(""); ; {
 		var list []*store.SpooledRequest
 		err := s.store.View(ctx, func(tx *store.Tx) (err error) {
-			list, err = tx.Spooled(account, page)
+			list, err = tx.Spooled(account, after, page)
 			return err
 		})
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		before := list[0].ID
 		for _, waiting := range list {
 			raw, err := s.content(waiting)
 			if err != nil {
@@ -145,17 +144,7 @@ func (s spool) Each(ctx context.Context, account string, fn func(id string, requ
 				return err
 			}
 		}
-		if len(list) < page {
-			return nil
-		}
-		// The next page begins at the front again: what was dealt with has been deleted. If nothing was, stop.
-		err = s.store.View(ctx, func(tx *store.Tx) (err error) {
-			list, err = tx.Spooled(account, 1)
-			return err
-		})
-		if err != nil || len(list) == 0 || list[0].ID == before {
-			return err
-		}
+		after = list[len(list)-1].ID
 	}
 }
 

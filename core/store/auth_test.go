@@ -225,7 +225,7 @@ func TestSpooledRequestsKeepTheirOrder(t *testing.T) {
 		tx.PutSpooled("ab", id(1), []byte("another's"))
 	})
 	view(t, s, func(tx *Tx) error {
-		list, err := tx.Spooled("a", 10)
+		list, err := tx.Spooled("a", "", 10)
 		if len(list) != 3 || string(list[0].Raw) != "first" || string(list[1].Raw) != "second" || list[2].Blob != hashA {
 			t.Errorf("%v", list)
 		}
@@ -238,7 +238,7 @@ func TestSpooledRequestsKeepTheirOrder(t *testing.T) {
 		}
 	})
 	view(t, s, func(tx *Tx) error {
-		list, err := tx.Spooled("a", 10)
+		list, err := tx.Spooled("a", "", 10)
 		if len(list) != 0 {
 			t.Errorf("%v", list)
 		}

@@ -158,7 +158,7 @@ func TestALongRecordIsRemovedWhole(t *testing.T) {
 		t.Fatalf("only %d keys for a long request", n-before)
 	}
 	view(t, s, func(tx *Tx) error {
-		list, err := tx.Spooled("shop", 10)
+		list, err := tx.Spooled("shop", "", 10)
 		if len(list) != 1 || len(list[0].Raw) != MaxSpooled {
 			t.Errorf("the request does not come back: %d", len(list))
 		}

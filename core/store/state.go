@@ -98,9 +98,12 @@ func (tx *Tx) PutSpooledBlob(account string, id core.ID, hash string) {
 	rewrite(tx, spoolKey(account, id), &SpooledRequest{Account: account, ID: id, Blob: hash}, spoolIndex)
 }
 
-// Spooled returns the requests of an account that wait, oldest first, at most limit.
-func (tx *Tx) Spooled(account string, limit int) ([]*SpooledRequest, error) {
+// Spooled returns the requests of an account that wait, oldest first, those after an id ("" for all), at most limit.
+func (tx *Tx) Spooled(account string, after core.ID, limit int) ([]*SpooledRequest, error) {
 	r := kv.Prefix(newKey(familySystem, systemSpool).name(account))
+	if after != "" {
+		r.Start = append(spoolKey(account, after), 0)
+	}
 	r.Limit = limit
 	return all[SpooledRequest](tx, r)
 }
