@@ -405,6 +405,177 @@ func (RateLimited_Scope) EnumDescriptor() ([]byte, []int) {
 	return file_channel_proto_rawDescGZIP(), []int{65, 0}
 }
 
+type ThreadAuthor_Kind int32
+
+const (
+	ThreadAuthor_KIND_UNSPECIFIED ThreadAuthor_Kind = 0
+	ThreadAuthor_CUSTOMER         ThreadAuthor_Kind = 1
+	ThreadAuthor_AGENT            ThreadAuthor_Kind = 2
+	ThreadAuthor_BOT              ThreadAuthor_Kind = 3
+	ThreadAuthor_SYSTEM           ThreadAuthor_Kind = 4
+)
+
+// Enum value maps for ThreadAuthor_Kind.
+var (
+	ThreadAuthor_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "CUSTOMER",
+		2: "AGENT",
+		3: "BOT",
+		4: "SYSTEM",
+	}
+	ThreadAuthor_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"CUSTOMER":         1,
+		"AGENT":            2,
+		"BOT":              3,
+		"SYSTEM":           4,
+	}
+)
+
+func (x ThreadAuthor_Kind) Enum() *ThreadAuthor_Kind {
+	p := new(ThreadAuthor_Kind)
+	*p = x
+	return p
+}
+
+func (x ThreadAuthor_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ThreadAuthor_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[7].Descriptor()
+}
+
+func (ThreadAuthor_Kind) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[7]
+}
+
+func (x ThreadAuthor_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ThreadAuthor_Kind.Descriptor instead.
+func (ThreadAuthor_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{111, 0}
+}
+
+type ThreadAttachment_State int32
+
+const (
+	ThreadAttachment_STATE_UNSPECIFIED ThreadAttachment_State = 0
+	ThreadAttachment_FETCHING          ThreadAttachment_State = 1
+	ThreadAttachment_READY             ThreadAttachment_State = 2
+	ThreadAttachment_GONE              ThreadAttachment_State = 3
+	ThreadAttachment_REFUSED           ThreadAttachment_State = 4
+)
+
+// Enum value maps for ThreadAttachment_State.
+var (
+	ThreadAttachment_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "FETCHING",
+		2: "READY",
+		3: "GONE",
+		4: "REFUSED",
+	}
+	ThreadAttachment_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"FETCHING":          1,
+		"READY":             2,
+		"GONE":              3,
+		"REFUSED":           4,
+	}
+)
+
+func (x ThreadAttachment_State) Enum() *ThreadAttachment_State {
+	p := new(ThreadAttachment_State)
+	*p = x
+	return p
+}
+
+func (x ThreadAttachment_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ThreadAttachment_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[8].Descriptor()
+}
+
+func (ThreadAttachment_State) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[8]
+}
+
+func (x ThreadAttachment_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ThreadAttachment_State.Descriptor instead.
+func (ThreadAttachment_State) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{112, 0}
+}
+
+type ThreadStatusResponse_State int32
+
+const (
+	ThreadStatusResponse_STATE_UNSPECIFIED ThreadStatusResponse_State = 0
+	ThreadStatusResponse_NONE              ThreadStatusResponse_State = 1 // nothing was said yet
+	ThreadStatusResponse_OPEN              ThreadStatusResponse_State = 2 // in line: nobody has taken it
+	ThreadStatusResponse_ACTIVE            ThreadStatusResponse_State = 3 // somebody answers
+	ThreadStatusResponse_WAITING           ThreadStatusResponse_State = 4 // it rests until somebody writes
+	ThreadStatusResponse_WRAP_UP           ThreadStatusResponse_State = 5 // ended
+	ThreadStatusResponse_CLOSED            ThreadStatusResponse_State = 6
+)
+
+// Enum value maps for ThreadStatusResponse_State.
+var (
+	ThreadStatusResponse_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "NONE",
+		2: "OPEN",
+		3: "ACTIVE",
+		4: "WAITING",
+		5: "WRAP_UP",
+		6: "CLOSED",
+	}
+	ThreadStatusResponse_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"NONE":              1,
+		"OPEN":              2,
+		"ACTIVE":            3,
+		"WAITING":           4,
+		"WRAP_UP":           5,
+		"CLOSED":            6,
+	}
+)
+
+func (x ThreadStatusResponse_State) Enum() *ThreadStatusResponse_State {
+	p := new(ThreadStatusResponse_State)
+	*p = x
+	return p
+}
+
+func (x ThreadStatusResponse_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ThreadStatusResponse_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[9].Descriptor()
+}
+
+func (ThreadStatusResponse_State) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[9]
+}
+
+func (x ThreadStatusResponse_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ThreadStatusResponse_State.Descriptor instead.
+func (ThreadStatusResponse_State) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{114, 0}
+}
+
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	HostVersion   string                 `protobuf:"bytes,1,opt,name=host_version,json=hostVersion,proto3" json:"host_version,omitempty"`
@@ -2938,14 +3109,16 @@ func (x *ReplyToken) GetExpiresAt() *timestamppb.Timestamp {
 }
 
 type Attachment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"` // opaque; given back to FetchMedia
-	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`     // MIME type where known, else "image/*", "application/octet-stream" …
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Size          uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"` // bytes, 0 when not known
-	Duration      *durationpb.Duration   `protobuf:"bytes,5,opt,name=duration,proto3" json:"duration,omitempty"`
-	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // after which the provider may no longer have it
-	Url           string                 `protobuf:"bytes,7,opt,name=url,proto3" json:"url,omitempty"`                              // a public address of content that the provider does not hold itself
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Handle    string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"` // opaque; given back to FetchMedia
+	Type      string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`     // MIME type where known, else "image/*", "application/octet-stream" …
+	Name      string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Size      uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"` // bytes, 0 when not known
+	Duration  *durationpb.Duration   `protobuf:"bytes,5,opt,name=duration,proto3" json:"duration,omitempty"`
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // after which the provider may no longer have it
+	Url       string                 `protobuf:"bytes,7,opt,name=url,proto3" json:"url,omitempty"`                              // a public address of content that the provider does not hold itself
+	// The handle is one of Host.PutMedia: the host has the content already, and nothing is fetched.
+	Stored        bool `protobuf:"varint,8,opt,name=stored,proto3" json:"stored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3027,6 +3200,13 @@ func (x *Attachment) GetUrl() string {
 		return x.Url
 	}
 	return ""
+}
+
+func (x *Attachment) GetStored() bool {
+	if x != nil {
+		return x.Stored
+	}
+	return false
 }
 
 type Location struct {
@@ -6169,6 +6349,462 @@ func (x *FetchProfileResponse) GetPictureUrl() string {
 	return ""
 }
 
+// ConnectRequest is one frame from the host. Each side may have 64 KiB of payload on the way per connection; the other
+// side gives credit for what it has consumed. A payload is at most 32 KiB.
+type ConnectRequest struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Connection uint64                 `protobuf:"varint,1,opt,name=connection,proto3" json:"connection,omitempty"` // chosen by the host, never used twice on one stream
+	// Types that are valid to be assigned to Frame:
+	//
+	//	*ConnectRequest_Opened
+	//	*ConnectRequest_Payload
+	//	*ConnectRequest_Closed
+	//	*ConnectRequest_Credit
+	Frame         isConnectRequest_Frame `protobuf_oneof:"frame"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectRequest) Reset() {
+	*x = ConnectRequest{}
+	mi := &file_channel_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectRequest) ProtoMessage() {}
+
+func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectRequest.ProtoReflect.Descriptor instead.
+func (*ConnectRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *ConnectRequest) GetConnection() uint64 {
+	if x != nil {
+		return x.Connection
+	}
+	return 0
+}
+
+func (x *ConnectRequest) GetFrame() isConnectRequest_Frame {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *ConnectRequest) GetOpened() *HTTPRequest {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Opened); ok {
+			return x.Opened
+		}
+	}
+	return nil
+}
+
+func (x *ConnectRequest) GetPayload() *LivePayload {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Payload); ok {
+			return x.Payload
+		}
+	}
+	return nil
+}
+
+func (x *ConnectRequest) GetClosed() *LiveClosed {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Closed); ok {
+			return x.Closed
+		}
+	}
+	return nil
+}
+
+func (x *ConnectRequest) GetCredit() *LiveCredit {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectRequest_Credit); ok {
+			return x.Credit
+		}
+	}
+	return nil
+}
+
+type isConnectRequest_Frame interface {
+	isConnectRequest_Frame()
+}
+
+type ConnectRequest_Opened struct {
+	Opened *HTTPRequest `protobuf:"bytes,2,opt,name=opened,proto3,oneof"` // the request to upgrade; answered by accepted or refused
+}
+
+type ConnectRequest_Payload struct {
+	Payload *LivePayload `protobuf:"bytes,3,opt,name=payload,proto3,oneof"`
+}
+
+type ConnectRequest_Closed struct {
+	Closed *LiveClosed `protobuf:"bytes,4,opt,name=closed,proto3,oneof"` // the last frame of a connection from this side
+}
+
+type ConnectRequest_Credit struct {
+	Credit *LiveCredit `protobuf:"bytes,5,opt,name=credit,proto3,oneof"`
+}
+
+func (*ConnectRequest_Opened) isConnectRequest_Frame() {}
+
+func (*ConnectRequest_Payload) isConnectRequest_Frame() {}
+
+func (*ConnectRequest_Closed) isConnectRequest_Frame() {}
+
+func (*ConnectRequest_Credit) isConnectRequest_Frame() {}
+
+// ConnectResponse is one frame from the plugin.
+type ConnectResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Connection uint64                 `protobuf:"varint,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// Types that are valid to be assigned to Frame:
+	//
+	//	*ConnectResponse_Accepted
+	//	*ConnectResponse_Refused
+	//	*ConnectResponse_Payload
+	//	*ConnectResponse_Closed
+	//	*ConnectResponse_Credit
+	Frame         isConnectResponse_Frame `protobuf_oneof:"frame"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectResponse) Reset() {
+	*x = ConnectResponse{}
+	mi := &file_channel_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectResponse) ProtoMessage() {}
+
+func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
+func (*ConnectResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *ConnectResponse) GetConnection() uint64 {
+	if x != nil {
+		return x.Connection
+	}
+	return 0
+}
+
+func (x *ConnectResponse) GetFrame() isConnectResponse_Frame {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetAccepted() *LiveAccepted {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Accepted); ok {
+			return x.Accepted
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetRefused() *HTTPResponse {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetPayload() *LivePayload {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Payload); ok {
+			return x.Payload
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetClosed() *LiveClosed {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Closed); ok {
+			return x.Closed
+		}
+	}
+	return nil
+}
+
+func (x *ConnectResponse) GetCredit() *LiveCredit {
+	if x != nil {
+		if x, ok := x.Frame.(*ConnectResponse_Credit); ok {
+			return x.Credit
+		}
+	}
+	return nil
+}
+
+type isConnectResponse_Frame interface {
+	isConnectResponse_Frame()
+}
+
+type ConnectResponse_Accepted struct {
+	Accepted *LiveAccepted `protobuf:"bytes,2,opt,name=accepted,proto3,oneof"`
+}
+
+type ConnectResponse_Refused struct {
+	Refused *HTTPResponse `protobuf:"bytes,3,opt,name=refused,proto3,oneof"` // instead of accepted; its events are ignored
+}
+
+type ConnectResponse_Payload struct {
+	Payload *LivePayload `protobuf:"bytes,4,opt,name=payload,proto3,oneof"`
+}
+
+type ConnectResponse_Closed struct {
+	Closed *LiveClosed `protobuf:"bytes,5,opt,name=closed,proto3,oneof"`
+}
+
+type ConnectResponse_Credit struct {
+	Credit *LiveCredit `protobuf:"bytes,6,opt,name=credit,proto3,oneof"`
+}
+
+func (*ConnectResponse_Accepted) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Refused) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Payload) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Closed) isConnectResponse_Frame() {}
+
+func (*ConnectResponse_Credit) isConnectResponse_Frame() {}
+
+type LiveAccepted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Subprotocol   string                 `protobuf:"bytes,1,opt,name=subprotocol,proto3" json:"subprotocol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiveAccepted) Reset() {
+	*x = LiveAccepted{}
+	mi := &file_channel_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiveAccepted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiveAccepted) ProtoMessage() {}
+
+func (x *LiveAccepted) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiveAccepted.ProtoReflect.Descriptor instead.
+func (*LiveAccepted) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *LiveAccepted) GetSubprotocol() string {
+	if x != nil {
+		return x.Subprotocol
+	}
+	return ""
+}
+
+// LivePayload is one WebSocket message.
+type LivePayload struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Content       []byte                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	Binary        bool                   `protobuf:"varint,2,opt,name=binary,proto3" json:"binary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LivePayload) Reset() {
+	*x = LivePayload{}
+	mi := &file_channel_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LivePayload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LivePayload) ProtoMessage() {}
+
+func (x *LivePayload) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LivePayload.ProtoReflect.Descriptor instead.
+func (*LivePayload) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *LivePayload) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *LivePayload) GetBinary() bool {
+	if x != nil {
+		return x.Binary
+	}
+	return false
+}
+
+type LiveClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"` // as RFC 6455 §7.4 has it; 0 where the connection broke
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiveClosed) Reset() {
+	*x = LiveClosed{}
+	mi := &file_channel_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiveClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiveClosed) ProtoMessage() {}
+
+func (x *LiveClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiveClosed.ProtoReflect.Descriptor instead.
+func (*LiveClosed) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *LiveClosed) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *LiveClosed) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type LiveCredit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bytes         uint32                 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiveCredit) Reset() {
+	*x = LiveCredit{}
+	mi := &file_channel_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiveCredit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiveCredit) ProtoMessage() {}
+
+func (x *LiveCredit) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiveCredit.ProtoReflect.Descriptor instead.
+func (*LiveCredit) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *LiveCredit) GetBytes() uint32 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 type ReceiveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -6180,7 +6816,7 @@ type ReceiveRequest struct {
 
 func (x *ReceiveRequest) Reset() {
 	*x = ReceiveRequest{}
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6192,7 +6828,7 @@ func (x *ReceiveRequest) String() string {
 func (*ReceiveRequest) ProtoMessage() {}
 
 func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6205,7 +6841,7 @@ func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{84}
+	return file_channel_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ReceiveRequest) GetAccount() string {
@@ -6239,7 +6875,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6251,7 +6887,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6264,7 +6900,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{85}
+	return file_channel_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Cursor) GetName() string {
@@ -6291,7 +6927,7 @@ type ReceiveResponse struct {
 
 func (x *ReceiveResponse) Reset() {
 	*x = ReceiveResponse{}
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6303,7 +6939,7 @@ func (x *ReceiveResponse) String() string {
 func (*ReceiveResponse) ProtoMessage() {}
 
 func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6316,7 +6952,7 @@ func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{86}
+	return file_channel_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ReceiveResponse) GetStored() uint32 {
@@ -6343,7 +6979,7 @@ type GetStateRequest struct {
 
 func (x *GetStateRequest) Reset() {
 	*x = GetStateRequest{}
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6355,7 +6991,7 @@ func (x *GetStateRequest) String() string {
 func (*GetStateRequest) ProtoMessage() {}
 
 func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6368,7 +7004,7 @@ func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateRequest.ProtoReflect.Descriptor instead.
 func (*GetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{87}
+	return file_channel_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *GetStateRequest) GetAccount() string {
@@ -6396,7 +7032,7 @@ type GetStateResponse struct {
 
 func (x *GetStateResponse) Reset() {
 	*x = GetStateResponse{}
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6408,7 +7044,7 @@ func (x *GetStateResponse) String() string {
 func (*GetStateResponse) ProtoMessage() {}
 
 func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6421,7 +7057,7 @@ func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateResponse.ProtoReflect.Descriptor instead.
 func (*GetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{88}
+	return file_channel_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *GetStateResponse) GetFound() bool {
@@ -6460,7 +7096,7 @@ type SetStateRequest struct {
 
 func (x *SetStateRequest) Reset() {
 	*x = SetStateRequest{}
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6472,7 +7108,7 @@ func (x *SetStateRequest) String() string {
 func (*SetStateRequest) ProtoMessage() {}
 
 func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6485,7 +7121,7 @@ func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateRequest.ProtoReflect.Descriptor instead.
 func (*SetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{89}
+	return file_channel_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *SetStateRequest) GetAccount() string {
@@ -6539,7 +7175,7 @@ type SetStateResponse struct {
 
 func (x *SetStateResponse) Reset() {
 	*x = SetStateResponse{}
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6551,7 +7187,7 @@ func (x *SetStateResponse) String() string {
 func (*SetStateResponse) ProtoMessage() {}
 
 func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6564,7 +7200,7 @@ func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateResponse.ProtoReflect.Descriptor instead.
 func (*SetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{90}
+	return file_channel_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *SetStateResponse) GetVersion() uint64 {
@@ -6584,7 +7220,7 @@ type ListStateRequest struct {
 
 func (x *ListStateRequest) Reset() {
 	*x = ListStateRequest{}
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6596,7 +7232,7 @@ func (x *ListStateRequest) String() string {
 func (*ListStateRequest) ProtoMessage() {}
 
 func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6609,7 +7245,7 @@ func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateRequest.ProtoReflect.Descriptor instead.
 func (*ListStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{91}
+	return file_channel_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *ListStateRequest) GetAccount() string {
@@ -6635,7 +7271,7 @@ type ListStateResponse struct {
 
 func (x *ListStateResponse) Reset() {
 	*x = ListStateResponse{}
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6647,7 +7283,7 @@ func (x *ListStateResponse) String() string {
 func (*ListStateResponse) ProtoMessage() {}
 
 func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6660,7 +7296,7 @@ func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateResponse.ProtoReflect.Descriptor instead.
 func (*ListStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{92}
+	return file_channel_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *ListStateResponse) GetKeys() []string {
@@ -6681,7 +7317,7 @@ type KeysRequest struct {
 
 func (x *KeysRequest) Reset() {
 	*x = KeysRequest{}
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6693,7 +7329,7 @@ func (x *KeysRequest) String() string {
 func (*KeysRequest) ProtoMessage() {}
 
 func (x *KeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6706,7 +7342,7 @@ func (x *KeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysRequest.ProtoReflect.Descriptor instead.
 func (*KeysRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{93}
+	return file_channel_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *KeysRequest) GetAccount() string {
@@ -6740,7 +7376,7 @@ type KeysResponse struct {
 
 func (x *KeysResponse) Reset() {
 	*x = KeysResponse{}
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6752,7 +7388,7 @@ func (x *KeysResponse) String() string {
 func (*KeysResponse) ProtoMessage() {}
 
 func (x *KeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6765,7 +7401,7 @@ func (x *KeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysResponse.ProtoReflect.Descriptor instead.
 func (*KeysResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{94}
+	return file_channel_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *KeysResponse) GetDocument() []byte {
@@ -6795,7 +7431,7 @@ type PutMediaRequest struct {
 
 func (x *PutMediaRequest) Reset() {
 	*x = PutMediaRequest{}
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6807,7 +7443,7 @@ func (x *PutMediaRequest) String() string {
 func (*PutMediaRequest) ProtoMessage() {}
 
 func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6820,7 +7456,7 @@ func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaRequest.ProtoReflect.Descriptor instead.
 func (*PutMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{95}
+	return file_channel_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *PutMediaRequest) GetPart() isPutMediaRequest_Part {
@@ -6875,7 +7511,7 @@ type PutMediaHead struct {
 
 func (x *PutMediaHead) Reset() {
 	*x = PutMediaHead{}
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6887,7 +7523,7 @@ func (x *PutMediaHead) String() string {
 func (*PutMediaHead) ProtoMessage() {}
 
 func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6900,7 +7536,7 @@ func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaHead.ProtoReflect.Descriptor instead.
 func (*PutMediaHead) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{96}
+	return file_channel_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *PutMediaHead) GetAccount() string {
@@ -6934,7 +7570,7 @@ type PutMediaResponse struct {
 
 func (x *PutMediaResponse) Reset() {
 	*x = PutMediaResponse{}
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6946,7 +7582,7 @@ func (x *PutMediaResponse) String() string {
 func (*PutMediaResponse) ProtoMessage() {}
 
 func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6959,7 +7595,7 @@ func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaResponse.ProtoReflect.Descriptor instead.
 func (*PutMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{97}
+	return file_channel_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *PutMediaResponse) GetHandle() string {
@@ -6986,7 +7622,7 @@ type GetMediaRequest struct {
 
 func (x *GetMediaRequest) Reset() {
 	*x = GetMediaRequest{}
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6998,7 +7634,7 @@ func (x *GetMediaRequest) String() string {
 func (*GetMediaRequest) ProtoMessage() {}
 
 func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7011,7 +7647,7 @@ func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaRequest.ProtoReflect.Descriptor instead.
 func (*GetMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{98}
+	return file_channel_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *GetMediaRequest) GetAccount() string {
@@ -7041,7 +7677,7 @@ type GetMediaResponse struct {
 
 func (x *GetMediaResponse) Reset() {
 	*x = GetMediaResponse{}
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7053,7 +7689,7 @@ func (x *GetMediaResponse) String() string {
 func (*GetMediaResponse) ProtoMessage() {}
 
 func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7066,7 +7702,7 @@ func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaResponse.ProtoReflect.Descriptor instead.
 func (*GetMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{99}
+	return file_channel_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *GetMediaResponse) GetPart() isGetMediaResponse_Part {
@@ -7121,7 +7757,7 @@ type PublishMediaRequest struct {
 
 func (x *PublishMediaRequest) Reset() {
 	*x = PublishMediaRequest{}
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7133,7 +7769,7 @@ func (x *PublishMediaRequest) String() string {
 func (*PublishMediaRequest) ProtoMessage() {}
 
 func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7146,7 +7782,7 @@ func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaRequest.ProtoReflect.Descriptor instead.
 func (*PublishMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{100}
+	return file_channel_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *PublishMediaRequest) GetAccount() string {
@@ -7180,7 +7816,7 @@ type PublishMediaResponse struct {
 
 func (x *PublishMediaResponse) Reset() {
 	*x = PublishMediaResponse{}
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7192,7 +7828,7 @@ func (x *PublishMediaResponse) String() string {
 func (*PublishMediaResponse) ProtoMessage() {}
 
 func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7205,7 +7841,7 @@ func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaResponse.ProtoReflect.Descriptor instead.
 func (*PublishMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{101}
+	return file_channel_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *PublishMediaResponse) GetUrl() string {
@@ -7220,6 +7856,987 @@ func (x *PublishMediaResponse) GetExpiresAt() *timestamppb.Timestamp {
 		return x.ExpiresAt
 	}
 	return nil
+}
+
+type HistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`
+	Before        string                 `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"` // a position: the messages before it, or the newest when it is empty
+	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`   // a position: the messages after it, oldest of them first; not together with before
+	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`  // at most 100, which 0 stands for
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_channel_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *HistoryRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetThread() *Thread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+func (x *HistoryRequest) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type HistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*ThreadMessage       `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"` // in the direction that was asked for
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryResponse) Reset() {
+	*x = HistoryResponse{}
+	mi := &file_channel_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryResponse) ProtoMessage() {}
+
+func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
+func (*HistoryResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *HistoryResponse) GetMessages() []*ThreadMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// ThreadMessage is a public message as the customer may see it.
+type ThreadMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      string                 `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"` // orders the messages of a thread, bytewise; changes never
+	Conversation  string                 `protobuf:"bytes,2,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`                                   // the host's
+	ExternalId    string                 `protobuf:"bytes,4,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"` // of a customer's message: Message.id; of ours: the outbox id
+	Author        *ThreadAuthor          `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Attachments   []*ThreadAttachment    `protobuf:"bytes,7,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	Deleted       bool                   `protobuf:"varint,9,opt,name=deleted,proto3" json:"deleted,omitempty"` // the text and the attachments are gone
+	Edited        bool                   `protobuf:"varint,10,opt,name=edited,proto3" json:"edited,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadMessage) Reset() {
+	*x = ThreadMessage{}
+	mi := &file_channel_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadMessage) ProtoMessage() {}
+
+func (x *ThreadMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadMessage.ProtoReflect.Descriptor instead.
+func (*ThreadMessage) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{110}
+}
+
+func (x *ThreadMessage) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *ThreadMessage) GetConversation() string {
+	if x != nil {
+		return x.Conversation
+	}
+	return ""
+}
+
+func (x *ThreadMessage) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ThreadMessage) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *ThreadMessage) GetAuthor() *ThreadAuthor {
+	if x != nil {
+		return x.Author
+	}
+	return nil
+}
+
+func (x *ThreadMessage) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ThreadMessage) GetAttachments() []*ThreadAttachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+func (x *ThreadMessage) GetCreatedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return nil
+}
+
+func (x *ThreadMessage) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+func (x *ThreadMessage) GetEdited() bool {
+	if x != nil {
+		return x.Edited
+	}
+	return false
+}
+
+type ThreadAuthor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          ThreadAuthor_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=guichet.channel.v1.ThreadAuthor_Kind" json:"kind,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // as customers are to see it
+	PictureUrl    string                 `protobuf:"bytes,3,opt,name=picture_url,json=pictureUrl,proto3" json:"picture_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadAuthor) Reset() {
+	*x = ThreadAuthor{}
+	mi := &file_channel_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadAuthor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadAuthor) ProtoMessage() {}
+
+func (x *ThreadAuthor) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadAuthor.ProtoReflect.Descriptor instead.
+func (*ThreadAuthor) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *ThreadAuthor) GetKind() ThreadAuthor_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return ThreadAuthor_KIND_UNSPECIFIED
+}
+
+func (x *ThreadAuthor) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ThreadAuthor) GetPictureUrl() string {
+	if x != nil {
+		return x.PictureUrl
+	}
+	return ""
+}
+
+type ThreadAttachment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"` // for Host.GetMedia and Host.PublishMedia; empty until it is ready
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Size          uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	State         ThreadAttachment_State `protobuf:"varint,5,opt,name=state,proto3,enum=guichet.channel.v1.ThreadAttachment_State" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadAttachment) Reset() {
+	*x = ThreadAttachment{}
+	mi := &file_channel_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadAttachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadAttachment) ProtoMessage() {}
+
+func (x *ThreadAttachment) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadAttachment.ProtoReflect.Descriptor instead.
+func (*ThreadAttachment) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *ThreadAttachment) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *ThreadAttachment) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ThreadAttachment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ThreadAttachment) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ThreadAttachment) GetState() ThreadAttachment_State {
+	if x != nil {
+		return x.State
+	}
+	return ThreadAttachment_STATE_UNSPECIFIED
+}
+
+type ThreadStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadStatusRequest) Reset() {
+	*x = ThreadStatusRequest{}
+	mi := &file_channel_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadStatusRequest) ProtoMessage() {}
+
+func (x *ThreadStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadStatusRequest.ProtoReflect.Descriptor instead.
+func (*ThreadStatusRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{113}
+}
+
+func (x *ThreadStatusRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *ThreadStatusRequest) GetThread() *Thread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+type ThreadStatusResponse struct {
+	state         protoimpl.MessageState     `protogen:"open.v1"`
+	Conversation  string                     `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"` // the newest; empty when there is none
+	State         ThreadStatusResponse_State `protobuf:"varint,2,opt,name=state,proto3,enum=guichet.channel.v1.ThreadStatusResponse_State" json:"state,omitempty"`
+	Agent         string                     `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`                                   // who answers, as customers are to see it; empty when nobody does
+	Place         uint32                     `protobuf:"varint,4,opt,name=place,proto3" json:"place,omitempty"`                                  // in line, from 1; 0 when it is not in line or not known
+	ExpectedWait  *durationpb.Duration       `protobuf:"bytes,5,opt,name=expected_wait,json=expectedWait,proto3" json:"expected_wait,omitempty"` // absent when not known
+	ReadUpTo      string                     `protobuf:"bytes,6,opt,name=read_up_to,json=readUpTo,proto3" json:"read_up_to,omitempty"`           // position of the last message of the customer that an agent has read
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadStatusResponse) Reset() {
+	*x = ThreadStatusResponse{}
+	mi := &file_channel_proto_msgTypes[114]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadStatusResponse) ProtoMessage() {}
+
+func (x *ThreadStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[114]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadStatusResponse.ProtoReflect.Descriptor instead.
+func (*ThreadStatusResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{114}
+}
+
+func (x *ThreadStatusResponse) GetConversation() string {
+	if x != nil {
+		return x.Conversation
+	}
+	return ""
+}
+
+func (x *ThreadStatusResponse) GetState() ThreadStatusResponse_State {
+	if x != nil {
+		return x.State
+	}
+	return ThreadStatusResponse_STATE_UNSPECIFIED
+}
+
+func (x *ThreadStatusResponse) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *ThreadStatusResponse) GetPlace() uint32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *ThreadStatusResponse) GetExpectedWait() *durationpb.Duration {
+	if x != nil {
+		return x.ExpectedWait
+	}
+	return nil
+}
+
+func (x *ThreadStatusResponse) GetReadUpTo() string {
+	if x != nil {
+		return x.ReadUpTo
+	}
+	return ""
+}
+
+type WatchThreadsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Watch uint64                 `protobuf:"varint,1,opt,name=watch,proto3" json:"watch,omitempty"` // chosen by the plugin, never used twice on one stream
+	// Types that are valid to be assigned to Act:
+	//
+	//	*WatchThreadsRequest_Start
+	//	*WatchThreadsRequest_Stop
+	Act           isWatchThreadsRequest_Act `protobuf_oneof:"act"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchThreadsRequest) Reset() {
+	*x = WatchThreadsRequest{}
+	mi := &file_channel_proto_msgTypes[115]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchThreadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchThreadsRequest) ProtoMessage() {}
+
+func (x *WatchThreadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[115]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchThreadsRequest.ProtoReflect.Descriptor instead.
+func (*WatchThreadsRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{115}
+}
+
+func (x *WatchThreadsRequest) GetWatch() uint64 {
+	if x != nil {
+		return x.Watch
+	}
+	return 0
+}
+
+func (x *WatchThreadsRequest) GetAct() isWatchThreadsRequest_Act {
+	if x != nil {
+		return x.Act
+	}
+	return nil
+}
+
+func (x *WatchThreadsRequest) GetStart() *WatchThread {
+	if x != nil {
+		if x, ok := x.Act.(*WatchThreadsRequest_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *WatchThreadsRequest) GetStop() *WatchStop {
+	if x != nil {
+		if x, ok := x.Act.(*WatchThreadsRequest_Stop); ok {
+			return x.Stop
+		}
+	}
+	return nil
+}
+
+type isWatchThreadsRequest_Act interface {
+	isWatchThreadsRequest_Act()
+}
+
+type WatchThreadsRequest_Start struct {
+	Start *WatchThread `protobuf:"bytes,2,opt,name=start,proto3,oneof"`
+}
+
+type WatchThreadsRequest_Stop struct {
+	Stop *WatchStop `protobuf:"bytes,3,opt,name=stop,proto3,oneof"`
+}
+
+func (*WatchThreadsRequest_Start) isWatchThreadsRequest_Act() {}
+
+func (*WatchThreadsRequest_Stop) isWatchThreadsRequest_Act() {}
+
+type WatchThread struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"` // a position: messages after it are told first; empty: only what is new
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchThread) Reset() {
+	*x = WatchThread{}
+	mi := &file_channel_proto_msgTypes[116]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchThread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchThread) ProtoMessage() {}
+
+func (x *WatchThread) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[116]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchThread.ProtoReflect.Descriptor instead.
+func (*WatchThread) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{116}
+}
+
+func (x *WatchThread) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *WatchThread) GetThread() *Thread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+func (x *WatchThread) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type WatchStop struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStop) Reset() {
+	*x = WatchStop{}
+	mi := &file_channel_proto_msgTypes[117]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStop) ProtoMessage() {}
+
+func (x *WatchStop) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[117]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStop.ProtoReflect.Descriptor instead.
+func (*WatchStop) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{117}
+}
+
+type WatchThreadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Watch uint64                 `protobuf:"varint,1,opt,name=watch,proto3" json:"watch,omitempty"`
+	// Types that are valid to be assigned to Change:
+	//
+	//	*WatchThreadsResponse_Message
+	//	*WatchThreadsResponse_Status
+	//	*WatchThreadsResponse_Lost
+	Change        isWatchThreadsResponse_Change `protobuf_oneof:"change"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchThreadsResponse) Reset() {
+	*x = WatchThreadsResponse{}
+	mi := &file_channel_proto_msgTypes[118]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchThreadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchThreadsResponse) ProtoMessage() {}
+
+func (x *WatchThreadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[118]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchThreadsResponse.ProtoReflect.Descriptor instead.
+func (*WatchThreadsResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{118}
+}
+
+func (x *WatchThreadsResponse) GetWatch() uint64 {
+	if x != nil {
+		return x.Watch
+	}
+	return 0
+}
+
+func (x *WatchThreadsResponse) GetChange() isWatchThreadsResponse_Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *WatchThreadsResponse) GetMessage() *ThreadMessage {
+	if x != nil {
+		if x, ok := x.Change.(*WatchThreadsResponse_Message); ok {
+			return x.Message
+		}
+	}
+	return nil
+}
+
+func (x *WatchThreadsResponse) GetStatus() *ThreadStatusResponse {
+	if x != nil {
+		if x, ok := x.Change.(*WatchThreadsResponse_Status); ok {
+			return x.Status
+		}
+	}
+	return nil
+}
+
+func (x *WatchThreadsResponse) GetLost() *WatchLost {
+	if x != nil {
+		if x, ok := x.Change.(*WatchThreadsResponse_Lost); ok {
+			return x.Lost
+		}
+	}
+	return nil
+}
+
+type isWatchThreadsResponse_Change interface {
+	isWatchThreadsResponse_Change()
+}
+
+type WatchThreadsResponse_Message struct {
+	Message *ThreadMessage `protobuf:"bytes,2,opt,name=message,proto3,oneof"` // new, or changed (edited, deleted, an attachment's state)
+}
+
+type WatchThreadsResponse_Status struct {
+	Status *ThreadStatusResponse `protobuf:"bytes,3,opt,name=status,proto3,oneof"` // first of all, then whenever it changes
+}
+
+type WatchThreadsResponse_Lost struct {
+	Lost *WatchLost `protobuf:"bytes,4,opt,name=lost,proto3,oneof"` // the watch has ended: start another one
+}
+
+func (*WatchThreadsResponse_Message) isWatchThreadsResponse_Change() {}
+
+func (*WatchThreadsResponse_Status) isWatchThreadsResponse_Change() {}
+
+func (*WatchThreadsResponse_Lost) isWatchThreadsResponse_Change() {}
+
+type WatchLost struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchLost) Reset() {
+	*x = WatchLost{}
+	mi := &file_channel_proto_msgTypes[119]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLost) ProtoMessage() {}
+
+func (x *WatchLost) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[119]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLost.ProtoReflect.Descriptor instead.
+func (*WatchLost) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{119}
+}
+
+func (x *WatchLost) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type AvailabilityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Address       map[string]string      `protobuf:"bytes,2,rep,name=address,proto3" json:"address,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AvailabilityRequest) Reset() {
+	*x = AvailabilityRequest{}
+	mi := &file_channel_proto_msgTypes[120]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AvailabilityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AvailabilityRequest) ProtoMessage() {}
+
+func (x *AvailabilityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[120]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AvailabilityRequest.ProtoReflect.Descriptor instead.
+func (*AvailabilityRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{120}
+}
+
+func (x *AvailabilityRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AvailabilityRequest) GetAddress() map[string]string {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+type AvailabilityResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Open           bool                   `protobuf:"varint,1,opt,name=open,proto3" json:"open,omitempty"`                                           // within the hours of the queue that would take it
+	AgentAvailable bool                   `protobuf:"varint,2,opt,name=agent_available,json=agentAvailable,proto3" json:"agent_available,omitempty"` // somebody could be asked at once
+	OpensAt        *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=opens_at,json=opensAt,proto3" json:"opens_at,omitempty"`
+	ExpectedWait   *durationpb.Duration   `protobuf:"bytes,4,opt,name=expected_wait,json=expectedWait,proto3" json:"expected_wait,omitempty"` // absent when not known
+	InLine         uint32                 `protobuf:"varint,5,opt,name=in_line,json=inLine,proto3" json:"in_line,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *AvailabilityResponse) Reset() {
+	*x = AvailabilityResponse{}
+	mi := &file_channel_proto_msgTypes[121]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AvailabilityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AvailabilityResponse) ProtoMessage() {}
+
+func (x *AvailabilityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[121]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AvailabilityResponse.ProtoReflect.Descriptor instead.
+func (*AvailabilityResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{121}
+}
+
+func (x *AvailabilityResponse) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *AvailabilityResponse) GetAgentAvailable() bool {
+	if x != nil {
+		return x.AgentAvailable
+	}
+	return false
+}
+
+func (x *AvailabilityResponse) GetOpensAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OpensAt
+	}
+	return nil
+}
+
+func (x *AvailabilityResponse) GetExpectedWait() *durationpb.Duration {
+	if x != nil {
+		return x.ExpectedWait
+	}
+	return nil
+}
+
+func (x *AvailabilityResponse) GetInLine() uint32 {
+	if x != nil {
+		return x.InLine
+	}
+	return 0
 }
 
 var File_channel_proto protoreflect.FileDescriptor
@@ -7450,7 +9067,7 @@ const file_channel_proto_rawDesc = "" +
 	"ReplyToken\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xe4\x01\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xfc\x01\n" +
 	"\n" +
 	"Attachment\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x12\n" +
@@ -7460,7 +9077,8 @@ const file_channel_proto_rawDesc = "" +
 	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x129\n" +
 	"\n" +
 	"expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x10\n" +
-	"\x03url\x18\a \x01(\tR\x03url\"t\n" +
+	"\x03url\x18\a \x01(\tR\x03url\x12\x16\n" +
+	"\x06stored\x18\b \x01(\bR\x06stored\"t\n" +
 	"\bLocation\x12\x1a\n" +
 	"\blatitude\x18\x01 \x01(\x01R\blatitude\x12\x1c\n" +
 	"\tlongitude\x18\x02 \x01(\x01R\tlongitude\x12\x14\n" +
@@ -7712,7 +9330,38 @@ const file_channel_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x12\x1f\n" +
 	"\vpicture_url\x18\x04 \x01(\tR\n" +
-	"pictureUrl\"\x91\x01\n" +
+	"pictureUrl\"\xa5\x02\n" +
+	"\x0eConnectRequest\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\x04R\n" +
+	"connection\x129\n" +
+	"\x06opened\x18\x02 \x01(\v2\x1f.guichet.channel.v1.HTTPRequestH\x00R\x06opened\x12;\n" +
+	"\apayload\x18\x03 \x01(\v2\x1f.guichet.channel.v1.LivePayloadH\x00R\apayload\x128\n" +
+	"\x06closed\x18\x04 \x01(\v2\x1e.guichet.channel.v1.LiveClosedH\x00R\x06closed\x128\n" +
+	"\x06credit\x18\x05 \x01(\v2\x1e.guichet.channel.v1.LiveCreditH\x00R\x06creditB\a\n" +
+	"\x05frame\"\xe9\x02\n" +
+	"\x0fConnectResponse\x12\x1e\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\x04R\n" +
+	"connection\x12>\n" +
+	"\baccepted\x18\x02 \x01(\v2 .guichet.channel.v1.LiveAcceptedH\x00R\baccepted\x12<\n" +
+	"\arefused\x18\x03 \x01(\v2 .guichet.channel.v1.HTTPResponseH\x00R\arefused\x12;\n" +
+	"\apayload\x18\x04 \x01(\v2\x1f.guichet.channel.v1.LivePayloadH\x00R\apayload\x128\n" +
+	"\x06closed\x18\x05 \x01(\v2\x1e.guichet.channel.v1.LiveClosedH\x00R\x06closed\x128\n" +
+	"\x06credit\x18\x06 \x01(\v2\x1e.guichet.channel.v1.LiveCreditH\x00R\x06creditB\a\n" +
+	"\x05frame\"0\n" +
+	"\fLiveAccepted\x12 \n" +
+	"\vsubprotocol\x18\x01 \x01(\tR\vsubprotocol\"?\n" +
+	"\vLivePayload\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12\x16\n" +
+	"\x06binary\x18\x02 \x01(\bR\x06binary\"8\n" +
+	"\n" +
+	"LiveClosed\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\rR\x04code\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\"\n" +
+	"\n" +
+	"LiveCredit\x12\x14\n" +
+	"\x05bytes\x18\x01 \x01(\rR\x05bytes\"\x91\x01\n" +
 	"\x0eReceiveRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x121\n" +
 	"\x06events\x18\x02 \x03(\v2\x19.guichet.channel.v1.EventR\x06events\x122\n" +
@@ -7779,7 +9428,105 @@ const file_channel_proto_rawDesc = "" +
 	"\x14PublishMediaResponse\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x129\n" +
 	"\n" +
-	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt*M\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xa2\x01\n" +
+	"\x0eHistoryRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x122\n" +
+	"\x06thread\x18\x02 \x01(\v2\x1a.guichet.channel.v1.ThreadR\x06thread\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\"d\n" +
+	"\x0fHistoryResponse\x12=\n" +
+	"\bmessages\x18\x01 \x03(\v2!.guichet.channel.v1.ThreadMessageR\bmessages\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x83\x03\n" +
+	"\rThreadMessage\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\tR\bposition\x12\"\n" +
+	"\fconversation\x18\x02 \x01(\tR\fconversation\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x1f\n" +
+	"\vexternal_id\x18\x04 \x01(\tR\n" +
+	"externalId\x128\n" +
+	"\x06author\x18\x05 \x01(\v2 .guichet.channel.v1.ThreadAuthorR\x06author\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12F\n" +
+	"\vattachments\x18\a \x03(\v2$.guichet.channel.v1.ThreadAttachmentR\vattachments\x129\n" +
+	"\n" +
+	"created_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x18\n" +
+	"\adeleted\x18\t \x01(\bR\adeleted\x12\x16\n" +
+	"\x06edited\x18\n" +
+	" \x01(\bR\x06edited\"\xca\x01\n" +
+	"\fThreadAuthor\x129\n" +
+	"\x04kind\x18\x01 \x01(\x0e2%.guichet.channel.v1.ThreadAuthor.KindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
+	"\vpicture_url\x18\x03 \x01(\tR\n" +
+	"pictureUrl\"J\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bCUSTOMER\x10\x01\x12\t\n" +
+	"\x05AGENT\x10\x02\x12\a\n" +
+	"\x03BOT\x10\x03\x12\n" +
+	"\n" +
+	"\x06SYSTEM\x10\x04\"\xf8\x01\n" +
+	"\x10ThreadAttachment\x12\x16\n" +
+	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12@\n" +
+	"\x05state\x18\x05 \x01(\x0e2*.guichet.channel.v1.ThreadAttachment.StateR\x05state\"N\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bFETCHING\x10\x01\x12\t\n" +
+	"\x05READY\x10\x02\x12\b\n" +
+	"\x04GONE\x10\x03\x12\v\n" +
+	"\aREFUSED\x10\x04\"c\n" +
+	"\x13ThreadStatusRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x122\n" +
+	"\x06thread\x18\x02 \x01(\v2\x1a.guichet.channel.v1.ThreadR\x06thread\"\xf0\x02\n" +
+	"\x14ThreadStatusResponse\x12\"\n" +
+	"\fconversation\x18\x01 \x01(\tR\fconversation\x12D\n" +
+	"\x05state\x18\x02 \x01(\x0e2..guichet.channel.v1.ThreadStatusResponse.StateR\x05state\x12\x14\n" +
+	"\x05agent\x18\x03 \x01(\tR\x05agent\x12\x14\n" +
+	"\x05place\x18\x04 \x01(\rR\x05place\x12>\n" +
+	"\rexpected_wait\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\fexpectedWait\x12\x1c\n" +
+	"\n" +
+	"read_up_to\x18\x06 \x01(\tR\breadUpTo\"d\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04NONE\x10\x01\x12\b\n" +
+	"\x04OPEN\x10\x02\x12\n" +
+	"\n" +
+	"\x06ACTIVE\x10\x03\x12\v\n" +
+	"\aWAITING\x10\x04\x12\v\n" +
+	"\aWRAP_UP\x10\x05\x12\n" +
+	"\n" +
+	"\x06CLOSED\x10\x06\"\xa0\x01\n" +
+	"\x13WatchThreadsRequest\x12\x14\n" +
+	"\x05watch\x18\x01 \x01(\x04R\x05watch\x127\n" +
+	"\x05start\x18\x02 \x01(\v2\x1f.guichet.channel.v1.WatchThreadH\x00R\x05start\x123\n" +
+	"\x04stop\x18\x03 \x01(\v2\x1d.guichet.channel.v1.WatchStopH\x00R\x04stopB\x05\n" +
+	"\x03act\"q\n" +
+	"\vWatchThread\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x122\n" +
+	"\x06thread\x18\x02 \x01(\v2\x1a.guichet.channel.v1.ThreadR\x06thread\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\"\v\n" +
+	"\tWatchStop\"\xee\x01\n" +
+	"\x14WatchThreadsResponse\x12\x14\n" +
+	"\x05watch\x18\x01 \x01(\x04R\x05watch\x12=\n" +
+	"\amessage\x18\x02 \x01(\v2!.guichet.channel.v1.ThreadMessageH\x00R\amessage\x12B\n" +
+	"\x06status\x18\x03 \x01(\v2(.guichet.channel.v1.ThreadStatusResponseH\x00R\x06status\x123\n" +
+	"\x04lost\x18\x04 \x01(\v2\x1d.guichet.channel.v1.WatchLostH\x00R\x04lostB\b\n" +
+	"\x06change\"#\n" +
+	"\tWatchLost\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xbb\x01\n" +
+	"\x13AvailabilityRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12N\n" +
+	"\aaddress\x18\x02 \x03(\v24.guichet.channel.v1.AvailabilityRequest.AddressEntryR\aaddress\x1a:\n" +
+	"\fAddressEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe3\x01\n" +
+	"\x14AvailabilityResponse\x12\x12\n" +
+	"\x04open\x18\x01 \x01(\bR\x04open\x12'\n" +
+	"\x0fagent_available\x18\x02 \x01(\bR\x0eagentAvailable\x125\n" +
+	"\bopens_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aopensAt\x12>\n" +
+	"\rexpected_wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\fexpectedWait\x12\x17\n" +
+	"\ain_line\x18\x05 \x01(\rR\x06inLine*M\n" +
 	"\x0eMediaTransport\x12\x1f\n" +
 	"\x1bMEDIA_TRANSPORT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -7804,7 +9551,9 @@ const file_channel_proto_rawDesc = "" +
 	"\bProfiles\x12a\n" +
 	"\fFetchProfile\x12'.guichet.channel.v1.FetchProfileRequest\x1a(.guichet.channel.v1.FetchProfileResponse2Z\n" +
 	"\aSignals\x12O\n" +
-	"\x06Signal\x12!.guichet.channel.v1.SignalRequest\x1a\".guichet.channel.v1.SignalResponse2a\n" +
+	"\x06Signal\x12!.guichet.channel.v1.SignalRequest\x1a\".guichet.channel.v1.SignalResponse2^\n" +
+	"\x04Live\x12V\n" +
+	"\aConnect\x12\".guichet.channel.v1.ConnectRequest\x1a#.guichet.channel.v1.ConnectResponse(\x010\x012a\n" +
 	"\n" +
 	"Reconciler\x12S\n" +
 	"\tReconcile\x12$.guichet.channel.v1.ReconcileRequest\x1a .guichet.channel.v1.SendResponse2\xc2\x05\n" +
@@ -7816,7 +9565,12 @@ const file_channel_proto_rawDesc = "" +
 	"\x04Keys\x12\x1f.guichet.channel.v1.KeysRequest\x1a .guichet.channel.v1.KeysResponse\x12W\n" +
 	"\bPutMedia\x12#.guichet.channel.v1.PutMediaRequest\x1a$.guichet.channel.v1.PutMediaResponse(\x01\x12W\n" +
 	"\bGetMedia\x12#.guichet.channel.v1.GetMediaRequest\x1a$.guichet.channel.v1.GetMediaResponse0\x01\x12a\n" +
-	"\fPublishMedia\x12'.guichet.channel.v1.PublishMediaRequest\x1a(.guichet.channel.v1.PublishMediaResponseB4Z2github.com/guichet/guichet/plugins/proto;channelv1b\x06proto3"
+	"\fPublishMedia\x12'.guichet.channel.v1.PublishMediaRequest\x1a(.guichet.channel.v1.PublishMediaResponse2\x90\x03\n" +
+	"\rConversations\x12R\n" +
+	"\aHistory\x12\".guichet.channel.v1.HistoryRequest\x1a#.guichet.channel.v1.HistoryResponse\x12a\n" +
+	"\fThreadStatus\x12'.guichet.channel.v1.ThreadStatusRequest\x1a(.guichet.channel.v1.ThreadStatusResponse\x12e\n" +
+	"\fWatchThreads\x12'.guichet.channel.v1.WatchThreadsRequest\x1a(.guichet.channel.v1.WatchThreadsResponse(\x010\x01\x12a\n" +
+	"\fAvailability\x12'.guichet.channel.v1.AvailabilityRequest\x1a(.guichet.channel.v1.AvailabilityResponseB4Z2github.com/guichet/guichet/plugins/proto;channelv1b\x06proto3"
 
 var (
 	file_channel_proto_rawDescOnce sync.Once
@@ -7830,293 +9584,355 @@ func file_channel_proto_rawDescGZIP() []byte {
 	return file_channel_proto_rawDescData
 }
 
-var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 108)
+var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 129)
 var file_channel_proto_goTypes = []any{
-	(MediaTransport)(0),           // 0: guichet.channel.v1.MediaTransport
-	(TextLimit_Unit)(0),           // 1: guichet.channel.v1.TextLimit.Unit
-	(Check_State)(0),              // 2: guichet.channel.v1.Check.State
-	(Status_State)(0),             // 3: guichet.channel.v1.Status.State
-	(Author_Kind)(0),              // 4: guichet.channel.v1.Author.Kind
-	(Rejected_Cause)(0),           // 5: guichet.channel.v1.Rejected.Cause
-	(RateLimited_Scope)(0),        // 6: guichet.channel.v1.RateLimited.Scope
-	(*DescribeRequest)(nil),       // 7: guichet.channel.v1.DescribeRequest
-	(*Manifest)(nil),              // 8: guichet.channel.v1.Manifest
-	(*Setting)(nil),               // 9: guichet.channel.v1.Setting
-	(*Callback)(nil),              // 10: guichet.channel.v1.Callback
-	(*Capabilities)(nil),          // 11: guichet.channel.v1.Capabilities
-	(*TextLimit)(nil),             // 12: guichet.channel.v1.TextLimit
-	(*MediaLimit)(nil),            // 13: guichet.channel.v1.MediaLimit
-	(*Verification)(nil),          // 14: guichet.channel.v1.Verification
-	(*ValidateRequest)(nil),       // 15: guichet.channel.v1.ValidateRequest
-	(*ValidateResponse)(nil),      // 16: guichet.channel.v1.ValidateResponse
-	(*Check)(nil),                 // 17: guichet.channel.v1.Check
-	(*Account)(nil),               // 18: guichet.channel.v1.Account
-	(*ChannelAddress)(nil),        // 19: guichet.channel.v1.ChannelAddress
-	(*OpenRequest)(nil),           // 20: guichet.channel.v1.OpenRequest
-	(*OpenResponse)(nil),          // 21: guichet.channel.v1.OpenResponse
-	(*CloseRequest)(nil),          // 22: guichet.channel.v1.CloseRequest
-	(*CloseResponse)(nil),         // 23: guichet.channel.v1.CloseResponse
-	(*HealthRequest)(nil),         // 24: guichet.channel.v1.HealthRequest
-	(*HealthResponse)(nil),        // 25: guichet.channel.v1.HealthResponse
-	(*DrainRequest)(nil),          // 26: guichet.channel.v1.DrainRequest
-	(*DrainResponse)(nil),         // 27: guichet.channel.v1.DrainResponse
-	(*WatchRequest)(nil),          // 28: guichet.channel.v1.WatchRequest
-	(*WatchResponse)(nil),         // 29: guichet.channel.v1.WatchResponse
-	(*HTTPRequest)(nil),           // 30: guichet.channel.v1.HTTPRequest
-	(*Header)(nil),                // 31: guichet.channel.v1.Header
-	(*HTTPResponse)(nil),          // 32: guichet.channel.v1.HTTPResponse
-	(*Event)(nil),                 // 33: guichet.channel.v1.Event
-	(*Thread)(nil),                // 34: guichet.channel.v1.Thread
-	(*Sender)(nil),                // 35: guichet.channel.v1.Sender
-	(*Identity)(nil),              // 36: guichet.channel.v1.Identity
-	(*Message)(nil),               // 37: guichet.channel.v1.Message
-	(*ReplyToken)(nil),            // 38: guichet.channel.v1.ReplyToken
-	(*Attachment)(nil),            // 39: guichet.channel.v1.Attachment
-	(*Location)(nil),              // 40: guichet.channel.v1.Location
-	(*Sticker)(nil),               // 41: guichet.channel.v1.Sticker
-	(*Edited)(nil),                // 42: guichet.channel.v1.Edited
-	(*Deleted)(nil),               // 43: guichet.channel.v1.Deleted
-	(*Reaction)(nil),              // 44: guichet.channel.v1.Reaction
-	(*Postback)(nil),              // 45: guichet.channel.v1.Postback
-	(*Status)(nil),                // 46: guichet.channel.v1.Status
-	(*Read)(nil),                  // 47: guichet.channel.v1.Read
-	(*Typing)(nil),                // 48: guichet.channel.v1.Typing
-	(*Blocked)(nil),               // 49: guichet.channel.v1.Blocked
-	(*Unblocked)(nil),             // 50: guichet.channel.v1.Unblocked
-	(*OptedOut)(nil),              // 51: guichet.channel.v1.OptedOut
-	(*OptedIn)(nil),               // 52: guichet.channel.v1.OptedIn
-	(*GroupJoined)(nil),           // 53: guichet.channel.v1.GroupJoined
-	(*GroupLeft)(nil),             // 54: guichet.channel.v1.GroupLeft
-	(*IdentityChanged)(nil),       // 55: guichet.channel.v1.IdentityChanged
-	(*ConversationStarted)(nil),   // 56: guichet.channel.v1.ConversationStarted
-	(*ConversationEnded)(nil),     // 57: guichet.channel.v1.ConversationEnded
-	(*SurveyAnswered)(nil),        // 58: guichet.channel.v1.SurveyAnswered
-	(*LiveAgentRequested)(nil),    // 59: guichet.channel.v1.LiveAgentRequested
-	(*Notice)(nil),                // 60: guichet.channel.v1.Notice
-	(*Unknown)(nil),               // 61: guichet.channel.v1.Unknown
-	(*SendRequest)(nil),           // 62: guichet.channel.v1.SendRequest
-	(*Context)(nil),               // 63: guichet.channel.v1.Context
-	(*Attempt)(nil),               // 64: guichet.channel.v1.Attempt
-	(*Author)(nil),                // 65: guichet.channel.v1.Author
-	(*OutgoingAttachment)(nil),    // 66: guichet.channel.v1.OutgoingAttachment
-	(*SendResponse)(nil),          // 67: guichet.channel.v1.SendResponse
-	(*Accepted)(nil),              // 68: guichet.channel.v1.Accepted
-	(*Rejected)(nil),              // 69: guichet.channel.v1.Rejected
-	(*WindowClosed)(nil),          // 70: guichet.channel.v1.WindowClosed
-	(*QuotaExhausted)(nil),        // 71: guichet.channel.v1.QuotaExhausted
-	(*RateLimited)(nil),           // 72: guichet.channel.v1.RateLimited
-	(*Retryable)(nil),             // 73: guichet.channel.v1.Retryable
-	(*AuthenticationFailed)(nil),  // 74: guichet.channel.v1.AuthenticationFailed
-	(*AccountBlocked)(nil),        // 75: guichet.channel.v1.AccountBlocked
-	(*OutcomeUnknown)(nil),        // 76: guichet.channel.v1.OutcomeUnknown
-	(*ReconcileRequest)(nil),      // 77: guichet.channel.v1.ReconcileRequest
-	(*SignalRequest)(nil),         // 78: guichet.channel.v1.SignalRequest
-	(*ReadSignal)(nil),            // 79: guichet.channel.v1.ReadSignal
-	(*AgentJoined)(nil),           // 80: guichet.channel.v1.AgentJoined
-	(*AgentLeft)(nil),             // 81: guichet.channel.v1.AgentLeft
-	(*SignalResponse)(nil),        // 82: guichet.channel.v1.SignalResponse
-	(*FetchMediaRequest)(nil),     // 83: guichet.channel.v1.FetchMediaRequest
-	(*FetchMediaResponse)(nil),    // 84: guichet.channel.v1.FetchMediaResponse
-	(*MediaHead)(nil),             // 85: guichet.channel.v1.MediaHead
-	(*MediaNotReady)(nil),         // 86: guichet.channel.v1.MediaNotReady
-	(*MediaGone)(nil),             // 87: guichet.channel.v1.MediaGone
-	(*MediaRefused)(nil),          // 88: guichet.channel.v1.MediaRefused
-	(*FetchProfileRequest)(nil),   // 89: guichet.channel.v1.FetchProfileRequest
-	(*FetchProfileResponse)(nil),  // 90: guichet.channel.v1.FetchProfileResponse
-	(*ReceiveRequest)(nil),        // 91: guichet.channel.v1.ReceiveRequest
-	(*Cursor)(nil),                // 92: guichet.channel.v1.Cursor
-	(*ReceiveResponse)(nil),       // 93: guichet.channel.v1.ReceiveResponse
-	(*GetStateRequest)(nil),       // 94: guichet.channel.v1.GetStateRequest
-	(*GetStateResponse)(nil),      // 95: guichet.channel.v1.GetStateResponse
-	(*SetStateRequest)(nil),       // 96: guichet.channel.v1.SetStateRequest
-	(*SetStateResponse)(nil),      // 97: guichet.channel.v1.SetStateResponse
-	(*ListStateRequest)(nil),      // 98: guichet.channel.v1.ListStateRequest
-	(*ListStateResponse)(nil),     // 99: guichet.channel.v1.ListStateResponse
-	(*KeysRequest)(nil),           // 100: guichet.channel.v1.KeysRequest
-	(*KeysResponse)(nil),          // 101: guichet.channel.v1.KeysResponse
-	(*PutMediaRequest)(nil),       // 102: guichet.channel.v1.PutMediaRequest
-	(*PutMediaHead)(nil),          // 103: guichet.channel.v1.PutMediaHead
-	(*PutMediaResponse)(nil),      // 104: guichet.channel.v1.PutMediaResponse
-	(*GetMediaRequest)(nil),       // 105: guichet.channel.v1.GetMediaRequest
-	(*GetMediaResponse)(nil),      // 106: guichet.channel.v1.GetMediaResponse
-	(*PublishMediaRequest)(nil),   // 107: guichet.channel.v1.PublishMediaRequest
-	(*PublishMediaResponse)(nil),  // 108: guichet.channel.v1.PublishMediaResponse
-	nil,                           // 109: guichet.channel.v1.ChannelAddress.AddressEntry
-	nil,                           // 110: guichet.channel.v1.Event.AddressEntry
-	nil,                           // 111: guichet.channel.v1.Postback.ParamsEntry
-	nil,                           // 112: guichet.channel.v1.ConversationStarted.ContextEntry
-	nil,                           // 113: guichet.channel.v1.SurveyAnswered.AnswersEntry
-	nil,                           // 114: guichet.channel.v1.SendRequest.AddressEntry
-	(*durationpb.Duration)(nil),   // 115: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 116: google.protobuf.Timestamp
+	(MediaTransport)(0),             // 0: guichet.channel.v1.MediaTransport
+	(TextLimit_Unit)(0),             // 1: guichet.channel.v1.TextLimit.Unit
+	(Check_State)(0),                // 2: guichet.channel.v1.Check.State
+	(Status_State)(0),               // 3: guichet.channel.v1.Status.State
+	(Author_Kind)(0),                // 4: guichet.channel.v1.Author.Kind
+	(Rejected_Cause)(0),             // 5: guichet.channel.v1.Rejected.Cause
+	(RateLimited_Scope)(0),          // 6: guichet.channel.v1.RateLimited.Scope
+	(ThreadAuthor_Kind)(0),          // 7: guichet.channel.v1.ThreadAuthor.Kind
+	(ThreadAttachment_State)(0),     // 8: guichet.channel.v1.ThreadAttachment.State
+	(ThreadStatusResponse_State)(0), // 9: guichet.channel.v1.ThreadStatusResponse.State
+	(*DescribeRequest)(nil),         // 10: guichet.channel.v1.DescribeRequest
+	(*Manifest)(nil),                // 11: guichet.channel.v1.Manifest
+	(*Setting)(nil),                 // 12: guichet.channel.v1.Setting
+	(*Callback)(nil),                // 13: guichet.channel.v1.Callback
+	(*Capabilities)(nil),            // 14: guichet.channel.v1.Capabilities
+	(*TextLimit)(nil),               // 15: guichet.channel.v1.TextLimit
+	(*MediaLimit)(nil),              // 16: guichet.channel.v1.MediaLimit
+	(*Verification)(nil),            // 17: guichet.channel.v1.Verification
+	(*ValidateRequest)(nil),         // 18: guichet.channel.v1.ValidateRequest
+	(*ValidateResponse)(nil),        // 19: guichet.channel.v1.ValidateResponse
+	(*Check)(nil),                   // 20: guichet.channel.v1.Check
+	(*Account)(nil),                 // 21: guichet.channel.v1.Account
+	(*ChannelAddress)(nil),          // 22: guichet.channel.v1.ChannelAddress
+	(*OpenRequest)(nil),             // 23: guichet.channel.v1.OpenRequest
+	(*OpenResponse)(nil),            // 24: guichet.channel.v1.OpenResponse
+	(*CloseRequest)(nil),            // 25: guichet.channel.v1.CloseRequest
+	(*CloseResponse)(nil),           // 26: guichet.channel.v1.CloseResponse
+	(*HealthRequest)(nil),           // 27: guichet.channel.v1.HealthRequest
+	(*HealthResponse)(nil),          // 28: guichet.channel.v1.HealthResponse
+	(*DrainRequest)(nil),            // 29: guichet.channel.v1.DrainRequest
+	(*DrainResponse)(nil),           // 30: guichet.channel.v1.DrainResponse
+	(*WatchRequest)(nil),            // 31: guichet.channel.v1.WatchRequest
+	(*WatchResponse)(nil),           // 32: guichet.channel.v1.WatchResponse
+	(*HTTPRequest)(nil),             // 33: guichet.channel.v1.HTTPRequest
+	(*Header)(nil),                  // 34: guichet.channel.v1.Header
+	(*HTTPResponse)(nil),            // 35: guichet.channel.v1.HTTPResponse
+	(*Event)(nil),                   // 36: guichet.channel.v1.Event
+	(*Thread)(nil),                  // 37: guichet.channel.v1.Thread
+	(*Sender)(nil),                  // 38: guichet.channel.v1.Sender
+	(*Identity)(nil),                // 39: guichet.channel.v1.Identity
+	(*Message)(nil),                 // 40: guichet.channel.v1.Message
+	(*ReplyToken)(nil),              // 41: guichet.channel.v1.ReplyToken
+	(*Attachment)(nil),              // 42: guichet.channel.v1.Attachment
+	(*Location)(nil),                // 43: guichet.channel.v1.Location
+	(*Sticker)(nil),                 // 44: guichet.channel.v1.Sticker
+	(*Edited)(nil),                  // 45: guichet.channel.v1.Edited
+	(*Deleted)(nil),                 // 46: guichet.channel.v1.Deleted
+	(*Reaction)(nil),                // 47: guichet.channel.v1.Reaction
+	(*Postback)(nil),                // 48: guichet.channel.v1.Postback
+	(*Status)(nil),                  // 49: guichet.channel.v1.Status
+	(*Read)(nil),                    // 50: guichet.channel.v1.Read
+	(*Typing)(nil),                  // 51: guichet.channel.v1.Typing
+	(*Blocked)(nil),                 // 52: guichet.channel.v1.Blocked
+	(*Unblocked)(nil),               // 53: guichet.channel.v1.Unblocked
+	(*OptedOut)(nil),                // 54: guichet.channel.v1.OptedOut
+	(*OptedIn)(nil),                 // 55: guichet.channel.v1.OptedIn
+	(*GroupJoined)(nil),             // 56: guichet.channel.v1.GroupJoined
+	(*GroupLeft)(nil),               // 57: guichet.channel.v1.GroupLeft
+	(*IdentityChanged)(nil),         // 58: guichet.channel.v1.IdentityChanged
+	(*ConversationStarted)(nil),     // 59: guichet.channel.v1.ConversationStarted
+	(*ConversationEnded)(nil),       // 60: guichet.channel.v1.ConversationEnded
+	(*SurveyAnswered)(nil),          // 61: guichet.channel.v1.SurveyAnswered
+	(*LiveAgentRequested)(nil),      // 62: guichet.channel.v1.LiveAgentRequested
+	(*Notice)(nil),                  // 63: guichet.channel.v1.Notice
+	(*Unknown)(nil),                 // 64: guichet.channel.v1.Unknown
+	(*SendRequest)(nil),             // 65: guichet.channel.v1.SendRequest
+	(*Context)(nil),                 // 66: guichet.channel.v1.Context
+	(*Attempt)(nil),                 // 67: guichet.channel.v1.Attempt
+	(*Author)(nil),                  // 68: guichet.channel.v1.Author
+	(*OutgoingAttachment)(nil),      // 69: guichet.channel.v1.OutgoingAttachment
+	(*SendResponse)(nil),            // 70: guichet.channel.v1.SendResponse
+	(*Accepted)(nil),                // 71: guichet.channel.v1.Accepted
+	(*Rejected)(nil),                // 72: guichet.channel.v1.Rejected
+	(*WindowClosed)(nil),            // 73: guichet.channel.v1.WindowClosed
+	(*QuotaExhausted)(nil),          // 74: guichet.channel.v1.QuotaExhausted
+	(*RateLimited)(nil),             // 75: guichet.channel.v1.RateLimited
+	(*Retryable)(nil),               // 76: guichet.channel.v1.Retryable
+	(*AuthenticationFailed)(nil),    // 77: guichet.channel.v1.AuthenticationFailed
+	(*AccountBlocked)(nil),          // 78: guichet.channel.v1.AccountBlocked
+	(*OutcomeUnknown)(nil),          // 79: guichet.channel.v1.OutcomeUnknown
+	(*ReconcileRequest)(nil),        // 80: guichet.channel.v1.ReconcileRequest
+	(*SignalRequest)(nil),           // 81: guichet.channel.v1.SignalRequest
+	(*ReadSignal)(nil),              // 82: guichet.channel.v1.ReadSignal
+	(*AgentJoined)(nil),             // 83: guichet.channel.v1.AgentJoined
+	(*AgentLeft)(nil),               // 84: guichet.channel.v1.AgentLeft
+	(*SignalResponse)(nil),          // 85: guichet.channel.v1.SignalResponse
+	(*FetchMediaRequest)(nil),       // 86: guichet.channel.v1.FetchMediaRequest
+	(*FetchMediaResponse)(nil),      // 87: guichet.channel.v1.FetchMediaResponse
+	(*MediaHead)(nil),               // 88: guichet.channel.v1.MediaHead
+	(*MediaNotReady)(nil),           // 89: guichet.channel.v1.MediaNotReady
+	(*MediaGone)(nil),               // 90: guichet.channel.v1.MediaGone
+	(*MediaRefused)(nil),            // 91: guichet.channel.v1.MediaRefused
+	(*FetchProfileRequest)(nil),     // 92: guichet.channel.v1.FetchProfileRequest
+	(*FetchProfileResponse)(nil),    // 93: guichet.channel.v1.FetchProfileResponse
+	(*ConnectRequest)(nil),          // 94: guichet.channel.v1.ConnectRequest
+	(*ConnectResponse)(nil),         // 95: guichet.channel.v1.ConnectResponse
+	(*LiveAccepted)(nil),            // 96: guichet.channel.v1.LiveAccepted
+	(*LivePayload)(nil),             // 97: guichet.channel.v1.LivePayload
+	(*LiveClosed)(nil),              // 98: guichet.channel.v1.LiveClosed
+	(*LiveCredit)(nil),              // 99: guichet.channel.v1.LiveCredit
+	(*ReceiveRequest)(nil),          // 100: guichet.channel.v1.ReceiveRequest
+	(*Cursor)(nil),                  // 101: guichet.channel.v1.Cursor
+	(*ReceiveResponse)(nil),         // 102: guichet.channel.v1.ReceiveResponse
+	(*GetStateRequest)(nil),         // 103: guichet.channel.v1.GetStateRequest
+	(*GetStateResponse)(nil),        // 104: guichet.channel.v1.GetStateResponse
+	(*SetStateRequest)(nil),         // 105: guichet.channel.v1.SetStateRequest
+	(*SetStateResponse)(nil),        // 106: guichet.channel.v1.SetStateResponse
+	(*ListStateRequest)(nil),        // 107: guichet.channel.v1.ListStateRequest
+	(*ListStateResponse)(nil),       // 108: guichet.channel.v1.ListStateResponse
+	(*KeysRequest)(nil),             // 109: guichet.channel.v1.KeysRequest
+	(*KeysResponse)(nil),            // 110: guichet.channel.v1.KeysResponse
+	(*PutMediaRequest)(nil),         // 111: guichet.channel.v1.PutMediaRequest
+	(*PutMediaHead)(nil),            // 112: guichet.channel.v1.PutMediaHead
+	(*PutMediaResponse)(nil),        // 113: guichet.channel.v1.PutMediaResponse
+	(*GetMediaRequest)(nil),         // 114: guichet.channel.v1.GetMediaRequest
+	(*GetMediaResponse)(nil),        // 115: guichet.channel.v1.GetMediaResponse
+	(*PublishMediaRequest)(nil),     // 116: guichet.channel.v1.PublishMediaRequest
+	(*PublishMediaResponse)(nil),    // 117: guichet.channel.v1.PublishMediaResponse
+	(*HistoryRequest)(nil),          // 118: guichet.channel.v1.HistoryRequest
+	(*HistoryResponse)(nil),         // 119: guichet.channel.v1.HistoryResponse
+	(*ThreadMessage)(nil),           // 120: guichet.channel.v1.ThreadMessage
+	(*ThreadAuthor)(nil),            // 121: guichet.channel.v1.ThreadAuthor
+	(*ThreadAttachment)(nil),        // 122: guichet.channel.v1.ThreadAttachment
+	(*ThreadStatusRequest)(nil),     // 123: guichet.channel.v1.ThreadStatusRequest
+	(*ThreadStatusResponse)(nil),    // 124: guichet.channel.v1.ThreadStatusResponse
+	(*WatchThreadsRequest)(nil),     // 125: guichet.channel.v1.WatchThreadsRequest
+	(*WatchThread)(nil),             // 126: guichet.channel.v1.WatchThread
+	(*WatchStop)(nil),               // 127: guichet.channel.v1.WatchStop
+	(*WatchThreadsResponse)(nil),    // 128: guichet.channel.v1.WatchThreadsResponse
+	(*WatchLost)(nil),               // 129: guichet.channel.v1.WatchLost
+	(*AvailabilityRequest)(nil),     // 130: guichet.channel.v1.AvailabilityRequest
+	(*AvailabilityResponse)(nil),    // 131: guichet.channel.v1.AvailabilityResponse
+	nil,                             // 132: guichet.channel.v1.ChannelAddress.AddressEntry
+	nil,                             // 133: guichet.channel.v1.Event.AddressEntry
+	nil,                             // 134: guichet.channel.v1.Postback.ParamsEntry
+	nil,                             // 135: guichet.channel.v1.ConversationStarted.ContextEntry
+	nil,                             // 136: guichet.channel.v1.SurveyAnswered.AnswersEntry
+	nil,                             // 137: guichet.channel.v1.SendRequest.AddressEntry
+	nil,                             // 138: guichet.channel.v1.AvailabilityRequest.AddressEntry
+	(*durationpb.Duration)(nil),     // 139: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),   // 140: google.protobuf.Timestamp
 }
 var file_channel_proto_depIdxs = []int32{
-	9,   // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
-	9,   // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
-	10,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
-	11,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
-	14,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
-	12,  // 5: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
-	13,  // 6: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
+	12,  // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
+	12,  // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
+	13,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
+	14,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
+	17,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
+	15,  // 5: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
+	16,  // 6: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
 	0,   // 7: guichet.channel.v1.Capabilities.media_transport:type_name -> guichet.channel.v1.MediaTransport
-	115, // 8: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
-	115, // 9: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
+	139, // 8: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
+	139, // 9: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
 	1,   // 10: guichet.channel.v1.TextLimit.unit:type_name -> guichet.channel.v1.TextLimit.Unit
-	18,  // 11: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
-	17,  // 12: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
+	21,  // 11: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
+	20,  // 12: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
 	2,   // 13: guichet.channel.v1.Check.state:type_name -> guichet.channel.v1.Check.State
-	19,  // 14: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
-	109, // 15: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
-	18,  // 16: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
-	31,  // 17: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
-	116, // 18: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
-	31,  // 19: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
-	33,  // 20: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
-	110, // 21: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
-	116, // 22: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
-	34,  // 23: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
-	35,  // 24: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
-	37,  // 25: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
-	42,  // 26: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
-	43,  // 27: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
-	44,  // 28: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
-	45,  // 29: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
-	46,  // 30: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
-	47,  // 31: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
-	48,  // 32: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
-	37,  // 33: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
-	49,  // 34: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
-	50,  // 35: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
-	51,  // 36: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
-	52,  // 37: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
-	53,  // 38: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
-	54,  // 39: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
-	55,  // 40: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
-	56,  // 41: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
-	57,  // 42: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	58,  // 43: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
-	59,  // 44: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
-	60,  // 45: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
-	61,  // 46: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
-	36,  // 47: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
-	39,  // 48: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
-	40,  // 49: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
-	41,  // 50: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
-	38,  // 51: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	116, // 52: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
-	115, // 53: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
-	116, // 54: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
-	116, // 55: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
-	38,  // 56: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	111, // 57: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
-	38,  // 58: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	22,  // 14: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
+	132, // 15: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
+	21,  // 16: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
+	34,  // 17: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
+	140, // 18: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
+	34,  // 19: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
+	36,  // 20: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
+	133, // 21: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
+	140, // 22: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
+	37,  // 23: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
+	38,  // 24: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
+	40,  // 25: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
+	45,  // 26: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
+	46,  // 27: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
+	47,  // 28: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
+	48,  // 29: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
+	49,  // 30: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
+	50,  // 31: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
+	51,  // 32: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
+	40,  // 33: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
+	52,  // 34: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
+	53,  // 35: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
+	54,  // 36: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
+	55,  // 37: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
+	56,  // 38: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
+	57,  // 39: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
+	58,  // 40: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
+	59,  // 41: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
+	60,  // 42: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	61,  // 43: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
+	62,  // 44: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
+	63,  // 45: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
+	64,  // 46: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
+	39,  // 47: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
+	42,  // 48: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
+	43,  // 49: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
+	44,  // 50: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
+	41,  // 51: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	140, // 52: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
+	139, // 53: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
+	140, // 54: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
+	140, // 55: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
+	41,  // 56: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	134, // 57: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
+	41,  // 58: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
 	3,   // 59: guichet.channel.v1.Status.state:type_name -> guichet.channel.v1.Status.State
-	116, // 60: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
-	38,  // 61: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	36,  // 62: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
-	38,  // 63: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	36,  // 64: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
-	36,  // 65: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
-	36,  // 66: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
-	112, // 67: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
-	113, // 68: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
-	38,  // 69: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	114, // 70: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
-	34,  // 71: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
-	36,  // 72: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
-	66,  // 73: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
-	65,  // 74: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
-	63,  // 75: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
-	64,  // 76: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
-	38,  // 77: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	115, // 78: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
-	116, // 79: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
-	116, // 80: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	63,  // 81: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
+	140, // 60: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
+	41,  // 61: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	39,  // 62: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
+	41,  // 63: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	39,  // 64: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
+	39,  // 65: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
+	39,  // 66: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
+	135, // 67: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
+	136, // 68: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
+	41,  // 69: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	137, // 70: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
+	37,  // 71: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
+	39,  // 72: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
+	69,  // 73: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
+	68,  // 74: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
+	66,  // 75: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
+	67,  // 76: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
+	41,  // 77: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	139, // 78: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
+	140, // 79: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
+	140, // 80: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	66,  // 81: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
 	4,   // 82: guichet.channel.v1.Author.kind:type_name -> guichet.channel.v1.Author.Kind
-	68,  // 83: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
-	69,  // 84: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
-	70,  // 85: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
-	71,  // 86: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
-	72,  // 87: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
-	73,  // 88: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
-	74,  // 89: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
-	75,  // 90: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
-	76,  // 91: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
+	71,  // 83: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
+	72,  // 84: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
+	73,  // 85: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
+	74,  // 86: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
+	75,  // 87: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
+	76,  // 88: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
+	77,  // 89: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
+	78,  // 90: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
+	79,  // 91: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
 	5,   // 92: guichet.channel.v1.Rejected.cause:type_name -> guichet.channel.v1.Rejected.Cause
-	115, // 93: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
+	139, // 93: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
 	6,   // 94: guichet.channel.v1.RateLimited.scope:type_name -> guichet.channel.v1.RateLimited.Scope
-	115, // 95: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
-	62,  // 96: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
-	34,  // 97: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
-	36,  // 98: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
-	48,  // 99: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
-	79,  // 100: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
-	80,  // 101: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
-	81,  // 102: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
-	57,  // 103: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	85,  // 104: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	86,  // 105: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
-	87,  // 106: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
-	88,  // 107: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
-	115, // 108: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
-	36,  // 109: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
-	34,  // 110: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
-	33,  // 111: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
-	92,  // 112: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
-	116, // 113: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
-	103, // 114: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
-	85,  // 115: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	115, // 116: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
-	116, // 117: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
-	7,   // 118: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
-	15,  // 119: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
-	20,  // 120: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
-	22,  // 121: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
-	62,  // 122: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
-	24,  // 123: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
-	26,  // 124: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
-	28,  // 125: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
-	30,  // 126: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
-	83,  // 127: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
-	89,  // 128: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
-	78,  // 129: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
-	77,  // 130: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
-	91,  // 131: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
-	94,  // 132: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
-	96,  // 133: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
-	98,  // 134: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
-	100, // 135: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
-	102, // 136: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
-	105, // 137: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
-	107, // 138: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
-	8,   // 139: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
-	16,  // 140: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
-	21,  // 141: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
-	23,  // 142: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
-	67,  // 143: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
-	25,  // 144: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
-	27,  // 145: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
-	29,  // 146: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
-	32,  // 147: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
-	84,  // 148: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
-	90,  // 149: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
-	82,  // 150: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
-	67,  // 151: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
-	93,  // 152: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
-	95,  // 153: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
-	97,  // 154: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
-	99,  // 155: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
-	101, // 156: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
-	104, // 157: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
-	106, // 158: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
-	108, // 159: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
-	139, // [139:160] is the sub-list for method output_type
-	118, // [118:139] is the sub-list for method input_type
-	118, // [118:118] is the sub-list for extension type_name
-	118, // [118:118] is the sub-list for extension extendee
-	0,   // [0:118] is the sub-list for field type_name
+	139, // 95: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
+	65,  // 96: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
+	37,  // 97: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
+	39,  // 98: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
+	51,  // 99: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
+	82,  // 100: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
+	83,  // 101: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
+	84,  // 102: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
+	60,  // 103: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	88,  // 104: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	89,  // 105: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
+	90,  // 106: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
+	91,  // 107: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
+	139, // 108: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
+	39,  // 109: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
+	37,  // 110: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
+	33,  // 111: guichet.channel.v1.ConnectRequest.opened:type_name -> guichet.channel.v1.HTTPRequest
+	97,  // 112: guichet.channel.v1.ConnectRequest.payload:type_name -> guichet.channel.v1.LivePayload
+	98,  // 113: guichet.channel.v1.ConnectRequest.closed:type_name -> guichet.channel.v1.LiveClosed
+	99,  // 114: guichet.channel.v1.ConnectRequest.credit:type_name -> guichet.channel.v1.LiveCredit
+	96,  // 115: guichet.channel.v1.ConnectResponse.accepted:type_name -> guichet.channel.v1.LiveAccepted
+	35,  // 116: guichet.channel.v1.ConnectResponse.refused:type_name -> guichet.channel.v1.HTTPResponse
+	97,  // 117: guichet.channel.v1.ConnectResponse.payload:type_name -> guichet.channel.v1.LivePayload
+	98,  // 118: guichet.channel.v1.ConnectResponse.closed:type_name -> guichet.channel.v1.LiveClosed
+	99,  // 119: guichet.channel.v1.ConnectResponse.credit:type_name -> guichet.channel.v1.LiveCredit
+	36,  // 120: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
+	101, // 121: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
+	140, // 122: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
+	112, // 123: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
+	88,  // 124: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	139, // 125: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
+	140, // 126: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
+	37,  // 127: guichet.channel.v1.HistoryRequest.thread:type_name -> guichet.channel.v1.Thread
+	120, // 128: guichet.channel.v1.HistoryResponse.messages:type_name -> guichet.channel.v1.ThreadMessage
+	121, // 129: guichet.channel.v1.ThreadMessage.author:type_name -> guichet.channel.v1.ThreadAuthor
+	122, // 130: guichet.channel.v1.ThreadMessage.attachments:type_name -> guichet.channel.v1.ThreadAttachment
+	140, // 131: guichet.channel.v1.ThreadMessage.created_at:type_name -> google.protobuf.Timestamp
+	7,   // 132: guichet.channel.v1.ThreadAuthor.kind:type_name -> guichet.channel.v1.ThreadAuthor.Kind
+	8,   // 133: guichet.channel.v1.ThreadAttachment.state:type_name -> guichet.channel.v1.ThreadAttachment.State
+	37,  // 134: guichet.channel.v1.ThreadStatusRequest.thread:type_name -> guichet.channel.v1.Thread
+	9,   // 135: guichet.channel.v1.ThreadStatusResponse.state:type_name -> guichet.channel.v1.ThreadStatusResponse.State
+	139, // 136: guichet.channel.v1.ThreadStatusResponse.expected_wait:type_name -> google.protobuf.Duration
+	126, // 137: guichet.channel.v1.WatchThreadsRequest.start:type_name -> guichet.channel.v1.WatchThread
+	127, // 138: guichet.channel.v1.WatchThreadsRequest.stop:type_name -> guichet.channel.v1.WatchStop
+	37,  // 139: guichet.channel.v1.WatchThread.thread:type_name -> guichet.channel.v1.Thread
+	120, // 140: guichet.channel.v1.WatchThreadsResponse.message:type_name -> guichet.channel.v1.ThreadMessage
+	124, // 141: guichet.channel.v1.WatchThreadsResponse.status:type_name -> guichet.channel.v1.ThreadStatusResponse
+	129, // 142: guichet.channel.v1.WatchThreadsResponse.lost:type_name -> guichet.channel.v1.WatchLost
+	138, // 143: guichet.channel.v1.AvailabilityRequest.address:type_name -> guichet.channel.v1.AvailabilityRequest.AddressEntry
+	140, // 144: guichet.channel.v1.AvailabilityResponse.opens_at:type_name -> google.protobuf.Timestamp
+	139, // 145: guichet.channel.v1.AvailabilityResponse.expected_wait:type_name -> google.protobuf.Duration
+	10,  // 146: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
+	18,  // 147: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
+	23,  // 148: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
+	25,  // 149: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
+	65,  // 150: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
+	27,  // 151: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
+	29,  // 152: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
+	31,  // 153: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
+	33,  // 154: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
+	86,  // 155: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
+	92,  // 156: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
+	81,  // 157: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
+	94,  // 158: guichet.channel.v1.Live.Connect:input_type -> guichet.channel.v1.ConnectRequest
+	80,  // 159: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
+	100, // 160: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
+	103, // 161: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
+	105, // 162: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
+	107, // 163: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
+	109, // 164: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
+	111, // 165: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
+	114, // 166: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
+	116, // 167: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
+	118, // 168: guichet.channel.v1.Conversations.History:input_type -> guichet.channel.v1.HistoryRequest
+	123, // 169: guichet.channel.v1.Conversations.ThreadStatus:input_type -> guichet.channel.v1.ThreadStatusRequest
+	125, // 170: guichet.channel.v1.Conversations.WatchThreads:input_type -> guichet.channel.v1.WatchThreadsRequest
+	130, // 171: guichet.channel.v1.Conversations.Availability:input_type -> guichet.channel.v1.AvailabilityRequest
+	11,  // 172: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
+	19,  // 173: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
+	24,  // 174: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
+	26,  // 175: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
+	70,  // 176: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
+	28,  // 177: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
+	30,  // 178: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
+	32,  // 179: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
+	35,  // 180: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
+	87,  // 181: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
+	93,  // 182: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
+	85,  // 183: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
+	95,  // 184: guichet.channel.v1.Live.Connect:output_type -> guichet.channel.v1.ConnectResponse
+	70,  // 185: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
+	102, // 186: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
+	104, // 187: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
+	106, // 188: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
+	108, // 189: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
+	110, // 190: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
+	113, // 191: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
+	115, // 192: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
+	117, // 193: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
+	119, // 194: guichet.channel.v1.Conversations.History:output_type -> guichet.channel.v1.HistoryResponse
+	124, // 195: guichet.channel.v1.Conversations.ThreadStatus:output_type -> guichet.channel.v1.ThreadStatusResponse
+	128, // 196: guichet.channel.v1.Conversations.WatchThreads:output_type -> guichet.channel.v1.WatchThreadsResponse
+	131, // 197: guichet.channel.v1.Conversations.Availability:output_type -> guichet.channel.v1.AvailabilityResponse
+	172, // [172:198] is the sub-list for method output_type
+	146, // [146:172] is the sub-list for method input_type
+	146, // [146:146] is the sub-list for extension type_name
+	146, // [146:146] is the sub-list for extension extendee
+	0,   // [0:146] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -8173,23 +9989,45 @@ func file_channel_proto_init() {
 		(*FetchMediaResponse_Gone)(nil),
 		(*FetchMediaResponse_Refused)(nil),
 	}
-	file_channel_proto_msgTypes[95].OneofWrappers = []any{
+	file_channel_proto_msgTypes[84].OneofWrappers = []any{
+		(*ConnectRequest_Opened)(nil),
+		(*ConnectRequest_Payload)(nil),
+		(*ConnectRequest_Closed)(nil),
+		(*ConnectRequest_Credit)(nil),
+	}
+	file_channel_proto_msgTypes[85].OneofWrappers = []any{
+		(*ConnectResponse_Accepted)(nil),
+		(*ConnectResponse_Refused)(nil),
+		(*ConnectResponse_Payload)(nil),
+		(*ConnectResponse_Closed)(nil),
+		(*ConnectResponse_Credit)(nil),
+	}
+	file_channel_proto_msgTypes[101].OneofWrappers = []any{
 		(*PutMediaRequest_Head)(nil),
 		(*PutMediaRequest_Chunk)(nil),
 	}
-	file_channel_proto_msgTypes[99].OneofWrappers = []any{
+	file_channel_proto_msgTypes[105].OneofWrappers = []any{
 		(*GetMediaResponse_Head)(nil),
 		(*GetMediaResponse_Chunk)(nil),
+	}
+	file_channel_proto_msgTypes[115].OneofWrappers = []any{
+		(*WatchThreadsRequest_Start)(nil),
+		(*WatchThreadsRequest_Stop)(nil),
+	}
+	file_channel_proto_msgTypes[118].OneofWrappers = []any{
+		(*WatchThreadsResponse_Message)(nil),
+		(*WatchThreadsResponse_Status)(nil),
+		(*WatchThreadsResponse_Lost)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   108,
+			NumEnums:      10,
+			NumMessages:   129,
 			NumExtensions: 0,
-			NumServices:   7,
+			NumServices:   9,
 		},
 		GoTypes:           file_channel_proto_goTypes,
 		DependencyIndexes: file_channel_proto_depIdxs,

@@ -864,6 +864,112 @@ var Signals_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	Live_Connect_FullMethodName = "/guichet.channel.v1.Live/Connect"
+)
+
+// LiveClient is the client API for Live service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Live is served by plugins whose customers hold live connections: chat widgets.
+type LiveClient interface {
+	// Connect carries all live connections of the plugin over one stream. The host opens it once after each start and
+	// terminates the WebSockets itself, at /channels/{account}/ and any path that asks for an upgrade. When the stream
+	// ends, all its connections are gone and the browsers come again.
+	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error)
+}
+
+type liveClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewLiveClient(cc grpc.ClientConnInterface) LiveClient {
+	return &liveClient{cc}
+}
+
+func (c *liveClient) Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConnectRequest, ConnectResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Live_ServiceDesc.Streams[0], Live_Connect_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ConnectRequest, ConnectResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Live_ConnectClient = grpc.BidiStreamingClient[ConnectRequest, ConnectResponse]
+
+// LiveServer is the server API for Live service.
+// All implementations must embed UnimplementedLiveServer
+// for forward compatibility.
+//
+// Live is served by plugins whose customers hold live connections: chat widgets.
+type LiveServer interface {
+	// Connect carries all live connections of the plugin over one stream. The host opens it once after each start and
+	// terminates the WebSockets itself, at /channels/{account}/ and any path that asks for an upgrade. When the stream
+	// ends, all its connections are gone and the browsers come again.
+	Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error
+	mustEmbedUnimplementedLiveServer()
+}
+
+// UnimplementedLiveServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedLiveServer struct{}
+
+func (UnimplementedLiveServer) Connect(grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]) error {
+	return status.Error(codes.Unimplemented, "method Connect not implemented")
+}
+func (UnimplementedLiveServer) mustEmbedUnimplementedLiveServer() {}
+func (UnimplementedLiveServer) testEmbeddedByValue()              {}
+
+// UnsafeLiveServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to LiveServer will
+// result in compilation errors.
+type UnsafeLiveServer interface {
+	mustEmbedUnimplementedLiveServer()
+}
+
+func RegisterLiveServer(s grpc.ServiceRegistrar, srv LiveServer) {
+	// If the following call panics, it indicates UnimplementedLiveServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Live_ServiceDesc, srv)
+}
+
+func _Live_Connect_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(LiveServer).Connect(&grpc.GenericServerStream[ConnectRequest, ConnectResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Live_ConnectServer = grpc.BidiStreamingServer[ConnectRequest, ConnectResponse]
+
+// Live_ServiceDesc is the grpc.ServiceDesc for Live service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Live_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "guichet.channel.v1.Live",
+	HandlerType: (*LiveServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Connect",
+			Handler:       _Live_Connect_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
+	Metadata: "channel.proto",
+}
+
+const (
 	Reconciler_Reconcile_FullMethodName = "/guichet.channel.v1.Reconciler/Reconcile"
 )
 
@@ -1347,6 +1453,231 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "GetMedia",
 			Handler:       _Host_GetMedia_Handler,
 			ServerStreams: true,
+		},
+	},
+	Metadata: "channel.proto",
+}
+
+const (
+	Conversations_History_FullMethodName      = "/guichet.channel.v1.Conversations/History"
+	Conversations_ThreadStatus_FullMethodName = "/guichet.channel.v1.Conversations/ThreadStatus"
+	Conversations_WatchThreads_FullMethodName = "/guichet.channel.v1.Conversations/WatchThreads"
+	Conversations_Availability_FullMethodName = "/guichet.channel.v1.Conversations/Availability"
+)
+
+// ConversationsClient is the client API for Conversations service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Conversations is what the host tells the plugins of live channels about their customers' conversations. It is served
+// beside Host. A customer is named by the thread of their events. Internal notes never pass here.
+type ConversationsClient interface {
+	// History returns public messages of a thread, over all its conversations, oldest first.
+	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
+	// ThreadStatus returns where the thread's conversation stands.
+	ThreadStatus(ctx context.Context, in *ThreadStatusRequest, opts ...grpc.CallOption) (*ThreadStatusResponse, error)
+	// WatchThreads tells of what changes, as soon as it is durable. All watches of a plugin share one stream.
+	WatchThreads(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchThreadsRequest, WatchThreadsResponse], error)
+	// Availability says whether somebody could answer a new conversation now.
+	Availability(ctx context.Context, in *AvailabilityRequest, opts ...grpc.CallOption) (*AvailabilityResponse, error)
+}
+
+type conversationsClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewConversationsClient(cc grpc.ClientConnInterface) ConversationsClient {
+	return &conversationsClient{cc}
+}
+
+func (c *conversationsClient) History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HistoryResponse)
+	err := c.cc.Invoke(ctx, Conversations_History_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *conversationsClient) ThreadStatus(ctx context.Context, in *ThreadStatusRequest, opts ...grpc.CallOption) (*ThreadStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ThreadStatusResponse)
+	err := c.cc.Invoke(ctx, Conversations_ThreadStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *conversationsClient) WatchThreads(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchThreadsRequest, WatchThreadsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Conversations_ServiceDesc.Streams[0], Conversations_WatchThreads_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchThreadsRequest, WatchThreadsResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Conversations_WatchThreadsClient = grpc.BidiStreamingClient[WatchThreadsRequest, WatchThreadsResponse]
+
+func (c *conversationsClient) Availability(ctx context.Context, in *AvailabilityRequest, opts ...grpc.CallOption) (*AvailabilityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AvailabilityResponse)
+	err := c.cc.Invoke(ctx, Conversations_Availability_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ConversationsServer is the server API for Conversations service.
+// All implementations must embed UnimplementedConversationsServer
+// for forward compatibility.
+//
+// Conversations is what the host tells the plugins of live channels about their customers' conversations. It is served
+// beside Host. A customer is named by the thread of their events. Internal notes never pass here.
+type ConversationsServer interface {
+	// History returns public messages of a thread, over all its conversations, oldest first.
+	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
+	// ThreadStatus returns where the thread's conversation stands.
+	ThreadStatus(context.Context, *ThreadStatusRequest) (*ThreadStatusResponse, error)
+	// WatchThreads tells of what changes, as soon as it is durable. All watches of a plugin share one stream.
+	WatchThreads(grpc.BidiStreamingServer[WatchThreadsRequest, WatchThreadsResponse]) error
+	// Availability says whether somebody could answer a new conversation now.
+	Availability(context.Context, *AvailabilityRequest) (*AvailabilityResponse, error)
+	mustEmbedUnimplementedConversationsServer()
+}
+
+// UnimplementedConversationsServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedConversationsServer struct{}
+
+func (UnimplementedConversationsServer) History(context.Context, *HistoryRequest) (*HistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method History not implemented")
+}
+func (UnimplementedConversationsServer) ThreadStatus(context.Context, *ThreadStatusRequest) (*ThreadStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ThreadStatus not implemented")
+}
+func (UnimplementedConversationsServer) WatchThreads(grpc.BidiStreamingServer[WatchThreadsRequest, WatchThreadsResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchThreads not implemented")
+}
+func (UnimplementedConversationsServer) Availability(context.Context, *AvailabilityRequest) (*AvailabilityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Availability not implemented")
+}
+func (UnimplementedConversationsServer) mustEmbedUnimplementedConversationsServer() {}
+func (UnimplementedConversationsServer) testEmbeddedByValue()                       {}
+
+// UnsafeConversationsServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ConversationsServer will
+// result in compilation errors.
+type UnsafeConversationsServer interface {
+	mustEmbedUnimplementedConversationsServer()
+}
+
+func RegisterConversationsServer(s grpc.ServiceRegistrar, srv ConversationsServer) {
+	// If the following call panics, it indicates UnimplementedConversationsServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Conversations_ServiceDesc, srv)
+}
+
+func _Conversations_History_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConversationsServer).History(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Conversations_History_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConversationsServer).History(ctx, req.(*HistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Conversations_ThreadStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ThreadStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConversationsServer).ThreadStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Conversations_ThreadStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConversationsServer).ThreadStatus(ctx, req.(*ThreadStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Conversations_WatchThreads_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ConversationsServer).WatchThreads(&grpc.GenericServerStream[WatchThreadsRequest, WatchThreadsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Conversations_WatchThreadsServer = grpc.BidiStreamingServer[WatchThreadsRequest, WatchThreadsResponse]
+
+func _Conversations_Availability_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AvailabilityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConversationsServer).Availability(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Conversations_Availability_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConversationsServer).Availability(ctx, req.(*AvailabilityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Conversations_ServiceDesc is the grpc.ServiceDesc for Conversations service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Conversations_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "guichet.channel.v1.Conversations",
+	HandlerType: (*ConversationsServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "History",
+			Handler:    _Conversations_History_Handler,
+		},
+		{
+			MethodName: "ThreadStatus",
+			Handler:    _Conversations_ThreadStatus_Handler,
+		},
+		{
+			MethodName: "Availability",
+			Handler:    _Conversations_Availability_Handler,
+		},
+	},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchThreads",
+			Handler:       _Conversations_WatchThreads_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 	},
 	Metadata: "channel.proto",

@@ -89,6 +89,7 @@ type Attachment struct {
 	Duration  time.Duration
 	ExpiresAt time.Time
 	URL       string
+	Stored    bool // the handle is one of Host.PutMedia: nothing is fetched
 }
 
 // Location is a place on the map.
