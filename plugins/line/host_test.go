@@ -50,6 +50,8 @@ func (h *host) Receive(context.Context, *sdk.Cursor, ...sdk.Event) error {
 	return errors.New("the line plugin does not pull")
 }
 
+func (h *host) Conversations() sdk.Conversations { return nil }
+
 func (h *host) GetState(_ context.Context, key string) ([]byte, uint64, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

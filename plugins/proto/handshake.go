@@ -25,6 +25,14 @@ const (
 	MaxMessageBytes = 16 << 20
 	// MaxChunkBytes limits a chunk of a media stream: 256 KiB.
 	MaxChunkBytes = 256 << 10
+	// LiveWindowBytes is how much payload each side may have on the way per live connection before it waits for credit:
+	// 64 KiB. An empty payload counts as one byte. Credit may be gathered up to a quarter of the window before it is
+	// given, so that a payload of LiveMaxPayloadBytes always fits in the end.
+	LiveWindowBytes = 64 << 10
+	// LiveMaxPayloadBytes limits one payload of a live connection: 32 KiB.
+	LiveMaxPayloadBytes = 32 << 10
+	// FirstPosition is a position before that of every message: in HistoryRequest.after it asks for the oldest messages.
+	FirstPosition = "0"
 	// LifelineVariable names the environment variable that holds the number of an open file descriptor, the read end of
 	// a pipe. Its end of file means that the host is gone.
 	LifelineVariable = "GUICHET_LIFELINE_FD"

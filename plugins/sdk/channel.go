@@ -131,6 +131,8 @@ type Host interface {
 	PutMedia(ctx context.Context, mimeType, name string, r io.Reader) (handle string, err error)
 	GetMedia(ctx context.Context, handle string) (*Media, error)
 	PublishMedia(ctx context.Context, handle string, validFor time.Duration) (url string, err error)
+	// Conversations is what the host tells of the account's customers' conversations.
+	Conversations() Conversations
 }
 
 // Cursor is the place a pulling plugin has reached.

@@ -19,16 +19,26 @@ import (
 // hostLink is the one brokered connection to the host, dialled at first use and kept for the life of the plugin. (Each
 // further brokered connection would cost a handshake and has a history of races.)
 type hostLink struct {
-	broker *plugin.GRPCBroker
-	mu     sync.Mutex
-	client channelv1.HostClient
+	broker  *plugin.GRPCBroker
+	mu      sync.Mutex
+	conn    *grpc.ClientConn
+	client  channelv1.HostClient
+	watches threadWatches
 }
 
 func (l *hostLink) host() (channelv1.HostClient, error) {
+	if _, err := l.connect(); err != nil {
+		return nil, err
+	}
+	return l.client, nil
+}
+
+// connect dials at first use.
+func (l *hostLink) connect() (*grpc.ClientConn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.client != nil {
-		return l.client, nil
+	if l.conn != nil {
+		return l.conn, nil
 	}
 	if l.broker == nil {
 		return nil, errors.New("sdk: there is no host here")
@@ -41,8 +51,8 @@ func (l *hostLink) host() (channelv1.HostClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sdk: reach the host: %w", err)
 	}
-	l.client = channelv1.NewHostClient(conn)
-	return l.client, nil
+	l.conn, l.client = conn, channelv1.NewHostClient(conn)
+	return conn, nil
 }
 
 // accountHost is what the host offers to one account.

@@ -172,6 +172,9 @@ func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Ser
 	if p.services.Reconciler {
 		channelv1.RegisterReconcilerServer(registrar, &reconcilerServer{server: s})
 	}
+	if p.services.Live {
+		channelv1.RegisterLiveServer(registrar, &liveServer{server: s})
+	}
 	return nil
 }
 

@@ -53,6 +53,8 @@ type openAccount struct {
 	revision uint64
 	keyURLs  []string
 	use      *gate
+	life     context.Context // ends when the account is closed or replaced; its live connections end with it
+	end      context.CancelFunc
 }
 
 // begin counts a call. Calls that come after Drain are refused with ABORTED, the sign that nothing was done.
@@ -148,6 +150,7 @@ func (s *server) Open(ctx context.Context, r *channelv1.OpenRequest) (_ *channel
 		return nil, status.Error(codes.InvalidArgument, s.scrubber.scrub(err.Error()))
 	}
 	opened := &openAccount{channel: channel, revision: r.GetAccount().GetRevision(), use: newGate()}
+	opened.life, opened.end = context.WithCancel(context.Background())
 	if k, ok := channel.(KeyUser); ok {
 		opened.keyURLs = k.KeyURLs()
 	}
@@ -190,6 +193,7 @@ func (s *server) retire(id string, former *openAccount) {
 	if former == nil {
 		return
 	}
+	former.end()
 	empty := former.use.close()
 	c, ok := former.channel.(Closer)
 	if !ok {
@@ -229,6 +233,8 @@ func (s *server) implements(channel Channel) error {
 	check(s.services.Signals, ok, "Signaler")
 	_, ok = channel.(Reconciler)
 	check(s.services.Reconciler, ok, "Reconciler")
+	_, ok = channel.(Connector)
+	check(s.services.Live, ok, "Connector")
 	if missing != "" {
 		return fmt.Errorf("sdk: the manifest promises a service, but %T is no %s", channel, missing)
 	}
@@ -308,6 +314,9 @@ func (s *server) Drain(ctx context.Context, _ *channelv1.DrainRequest) (*channel
 	s.mu.Unlock()
 	s.opening.Unlock()
 	empty := s.calls.close()
+	for _, a := range accounts {
+		a.end() // its live connections are calls that would not end by themselves
+	}
 	select {
 	case <-empty:
 	case <-patience:

@@ -63,6 +63,7 @@ func manifestOut(m *Manifest, settings, address []Setting) *channelv1.Manifest {
 		{m.Services.Profiles, channelv1.Profiles_ServiceDesc.ServiceName},
 		{m.Services.Signals, channelv1.Signals_ServiceDesc.ServiceName},
 		{m.Services.Reconciler, channelv1.Reconciler_ServiceDesc.ServiceName},
+		{m.Services.Live, channelv1.Live_ServiceDesc.ServiceName},
 	} {
 		if s.served {
 			out.Services = append(out.Services, s.name)
@@ -138,7 +139,7 @@ func messageOut(m *Message) *channelv1.Message {
 	for _, a := range m.Attachments {
 		out.Attachments = append(out.Attachments, &channelv1.Attachment{
 			Handle: a.Handle, Type: a.Type, Name: a.Name, Size: uint64(max(a.Size, 0)),
-			Duration: durationOut(a.Duration), ExpiresAt: timeOut(a.ExpiresAt), Url: a.URL,
+			Duration: durationOut(a.Duration), ExpiresAt: timeOut(a.ExpiresAt), Url: a.URL, Stored: a.Stored,
 		})
 	}
 	if l := m.Location; l != nil {
