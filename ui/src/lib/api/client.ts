@@ -1,0 +1,64 @@
+/**
+ * The one way to the server's API. Paths, bodies and answers are typed by `schema.d.ts`, which is generated from the
+ * OpenAPI document that the server serves (`scripts/build-ui` writes both).
+ */
+import createClient from 'openapi-fetch';
+import type { components, paths } from './schema';
+
+export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];
+
+export type Conversation = Schema<'Conversation'>;
+export type ConversationDetail = Schema<'ConversationDetail'>;
+export type Message = Schema<'Message'>;
+export type Attachment = Schema<'Attachment'>;
+export type Contact = Schema<'Contact'>;
+export type Offer = Schema<'Offer'>;
+export type Agent = Schema<'Agent'>;
+export type Me = Schema<'Me'>;
+
+/** ApiError is what the server says when it does not do what was asked: a code for us, a sentence for people. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly field?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Unreachable means that the server did not answer at all: the act may or may not have happened. */
+export class Unreachable extends Error {
+  constructor() {
+    super('unreachable');
+  }
+}
+
+let whenSignedOut = () => {};
+
+/** onSignedOut sets what happens when the server no longer knows who we are. */
+export function onSignedOut(then: () => void): void {
+  whenSignedOut = then;
+}
+
+async function reach(request: Request): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(request);
+  } catch {
+    throw new Unreachable();
+  }
+  if (answer.status >= 502 && answer.headers.get('Content-Type')?.includes('html')) throw new Unreachable();
+  return answer;
+}
+
+export const api = createClient<paths>({ baseUrl: '/', fetch: reach, credentials: 'same-origin' });
+
+/** answered unwraps what a call of `api` returned: its data, or an ApiError. */
+export function answered<T>(result: { data?: T; error?: unknown; response: Response }): T {
+  if (result.response.ok) return result.data as T;
+  const problem = (result.error ?? {}) as Partial<Schema<'Problem'>>;
+  if (result.response.status === 401 && !result.response.url.endsWith('/sign-in')) whenSignedOut();
+  throw new ApiError(result.response.status, problem.code ?? 'unexpected', problem.detail ?? problem.title ?? '', problem.field);
+}

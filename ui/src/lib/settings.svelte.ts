@@ -1,0 +1,39 @@
+/** What one person has chosen for this browser: theme, density, sounds. Kept in the browser, never sent. */
+export interface Settings {
+  theme: 'system' | 'light' | 'dark';
+  density: 'comfortable' | 'compact';
+  sound: boolean;
+  desktopNotifications: boolean;
+  enterSends: boolean;
+  singleKeys: boolean; // letters as shortcuts
+}
+
+const remembered = 'guichet.settings';
+const first: Settings = { theme: 'system', density: 'comfortable', sound: true, desktopNotifications: false, enterSends: false, singleKeys: true };
+
+function load(): Settings {
+  try {
+    return { ...first, ...(JSON.parse(localStorage.getItem(remembered) ?? '{}') as Partial<Settings>) };
+  } catch {
+    return { ...first };
+  }
+}
+
+export const settings = $state<Settings>(load());
+
+/** choose changes settings and keeps them. */
+export function choose(changes: Partial<Settings>): void {
+  Object.assign(settings, changes);
+  localStorage.setItem(remembered, JSON.stringify(settings));
+  show();
+}
+
+const dark = globalThis.matchMedia?.('(prefers-color-scheme: dark)');
+dark?.addEventListener('change', show);
+
+/** show puts theme and density on the page. */
+export function show(): void {
+  const theme = settings.theme === 'system' ? (dark?.matches ? 'dark' : 'light') : settings.theme;
+  document.documentElement.dataset.theme = theme;
+  document.documentElement.dataset.density = settings.density;
+}
