@@ -44,6 +44,7 @@ type Channel struct {
 	FromCustomer bool              // customers may send attachments
 	FromAgent    bool              // agents may send attachments
 	Retired      bool
+	Widget       *Widget // of a live channel; nil for every other
 }
 
 // Distribution is how a workstream's conversations reach agents.

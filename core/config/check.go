@@ -51,6 +51,7 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkChannels(c, accounts, workstreams)
 	d.checkAddresses(c)
+	d.checkWidgets(c)
 	c.complete()
 	d.persist(c)
 	d.checkWorkstreams(c)
@@ -171,6 +172,7 @@ func (d *decoder) checkOrganization(o *Organization) {
 		d.say(n, "The organization's name is empty.", "Write the name your customers know.")
 	}
 	d.checkLanguage(organization.child("language"))
+	d.checkLength(organization.child("privacy_notice"), 600)
 	if n := organization.child("time_zone"); n != nil && n.kind == kindString {
 		if _, err := time.LoadLocation(o.TimeZone); err != nil || o.TimeZone == "" || o.TimeZone == "Local" {
 			d.say(n, fmt.Sprintf("%q is not a time zone.", o.TimeZone), `Write an IANA name such as "Europe/Paris" or "UTC".`)

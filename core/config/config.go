@@ -28,6 +28,7 @@ type Config struct {
 	text     []byte
 	resolved map[string]string // what references to variables and files gave, by "env:NAME" and "file:PATH"
 	secrets  []span            // literal secrets in text
+	live     map[string]bool   // the channels whose plugin is of a live channel
 }
 
 // Server is how the process is reached. A change of Listen or TLS takes effect at the next start.
@@ -97,6 +98,7 @@ type Channel struct {
 	Language    string            `toml:"language"` // the organization's where omitted
 	Address     map[string]string `toml:"address"`
 	Attachments Attachments       `toml:"attachments"`
+	Widget      Widget            `toml:"widget"` // of live channels only
 	Enabled     bool              `toml:"enabled"`
 	Retired     bool              `toml:"retired"`
 }
@@ -105,6 +107,18 @@ type Channel struct {
 type Attachments struct {
 	FromCustomer bool `toml:"from_customer"`
 	FromAgent    bool `toml:"from_agent"`
+}
+
+// Widget is how the chat of a live channel looks, and where it may be shown.
+type Widget struct {
+	Title     string   `toml:"title"` // the organization's name where omitted
+	Subtitle  string   `toml:"subtitle"`
+	Color     string   `toml:"color"` // #rrggbb or one of the names in widgetColors
+	Position  string   `toml:"position" options:"bottom-right bottom-left"`
+	LogoURL   string   `toml:"logo_url"`
+	Hidden    bool     `toml:"hidden"`
+	Domains   []string `toml:"domains"`   // hosts without a scheme; none: every page may show it
+	Languages []string `toml:"languages"` // BCP 47; the channel's alone where omitted
 }
 
 // Workstream says how conversations of its channels are distributed and closed.

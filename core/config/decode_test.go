@@ -172,7 +172,8 @@ presence = "offline"
 		Mail:         Mail{Host: "smtp.example.com", Port: 465, Security: "tls", Username: "u", Password: "from-file", From: "Desk <desk@example.com>"},
 		Accounts: []Account{{ID: "wide", Plugin: "wide", Name: "Wide", Consent: true, Test: true, Enabled: true, Retired: true,
 			Settings: Settings{"provider": "meta", "attempts": int64(3), "verbose": true, "pause": "1m30s", "tags": []string{"a", "b"}}}},
-		Channels: []Channel{{ID: "c", Account: "wide", Workstream: "w", Language: "de", Address: map[string]string{"brand": "b"}, Enabled: true, Retired: true}},
+		Channels: []Channel{{ID: "c", Account: "wide", Workstream: "w", Language: "de", Address: map[string]string{"brand": "b"}, Enabled: true, Retired: true,
+			Widget: Widget{Title: "Shop", Color: "teal", Position: "bottom-right"}}},
 		Workstreams: []Workstream{{ID: "w", Plugin: "wide", Enabled: true, Persistent: true, Distribution: "pick", PickFromPush: true, Capacity: 2,
 			FallbackQueue: "sales", AllowedPresences: []core.Presence{core.Away}, OfferTimeout: Duration(45 * time.Second), DeclinesAllowed: 5,
 			AutoClose: AutoClose{Open: Duration(time.Hour), Active: Duration(2 * time.Hour), WrapUp: Duration(36 * time.Hour)},
@@ -185,7 +186,7 @@ presence = "offline"
 	}
 	if diff := cmp.Diff(want, *c, cmp.FilterPath(func(p cmp.Path) bool {
 		switch p.Last().String() {
-		case ".doc", ".text", ".resolved", ".secrets":
+		case ".doc", ".text", ".resolved", ".secrets", ".live":
 			return true
 		}
 		return false

@@ -25,6 +25,7 @@ func (a *Account) defaults() { a.Enabled = true }
 func (c *Channel) defaults() {
 	c.Enabled = true
 	c.Attachments = Attachments{FromCustomer: true, FromAgent: true}
+	c.Widget = Widget{Color: "teal", Position: "bottom-right"}
 }
 
 func (w *Workstream) defaults() {
@@ -61,6 +62,7 @@ func (c *Config) complete() {
 	for i := range c.Channels {
 		ch := &c.Channels[i]
 		ch.Language = firstOf(ch.Language, c.Organization.Language)
+		ch.Widget.Title = firstOf(ch.Widget.Title, c.Organization.Name)
 	}
 	if len(c.Queues) == 0 {
 		q := Queue{ID: generalQueue, Name: "General"}

@@ -65,11 +65,12 @@ var (
 		Plugin:  "number",
 		Address: []core.SettingField{{Key: "number", Kind: core.SettingString, Required: true, Title: "Phone number"}},
 	}
+	chatSchema = core.PluginSchema{Plugin: "chat", Live: true}
 )
 
-// testEnvironment knows the three plugins above and a few secrets.
+// testEnvironment knows the plugins above and a few secrets.
 func testEnvironment() Environment {
-	schemas := map[string]core.PluginSchema{"line": lineSchema, "wide": wideSchema, "number": numberSchema, "needy": needySchema}
+	schemas := map[string]core.PluginSchema{"line": lineSchema, "wide": wideSchema, "number": numberSchema, "needy": needySchema, "chat": chatSchema}
 	return Environment{
 		Env: func(name string) (string, bool) {
 			v, ok := map[string]string{"LINE_SECRET": "from-env", "EMPTY": ""}[name]

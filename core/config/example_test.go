@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/guichet/guichet/core"
 )
 
@@ -25,6 +27,7 @@ func TestExampleIsValid(t *testing.T) {
 	for _, drop := range []string{
 		`address = { phone_number_id = "106540352242922" }`,
 		`wrap_up = { block = "always" }`,
+		widgetLine(),
 	} {
 		if !strings.Contains(on, drop) {
 			t.Fatalf("the example has changed: no %s", drop)
@@ -36,6 +39,36 @@ func TestExampleIsValid(t *testing.T) {
 	full := mustDecode(t, on, env).Setup(1)
 	if a := full.Accounts["shop-line"]; a == nil || a.Settings["channel_secret"] != "value" {
 		t.Errorf("account %+v", a)
+	}
+}
+
+// widgetLine is the example's line about the look of web chats, which its own channel cannot have.
+func widgetLine() string {
+	for line := range strings.SplitSeq(uncommented(Example()), "\n") {
+		if strings.HasPrefix(line, "widget = ") {
+			return line
+		}
+	}
+	return "no line about widgets"
+}
+
+// TestExampleShowsAWidget decodes the look that the example shows, for a channel that has one.
+func TestExampleShowsAWidget(t *testing.T) {
+	text := "[[account]]\nid = \"site\"\nplugin = \"chat\"\n[[workstream]]\nid = \"w\"\n[[channel]]\nid = \"site\"\naccount = \"site\"\nworkstream = \"w\"\n"
+	plain := mustDecode(t, text, testEnvironment()).Setup(1).Channels["site"].Widget
+	if diff := cmp.Diff(&core.Widget{Title: "Guichet", Color: "#0c6971", Position: "bottom-right", Languages: []string{"en"}}, plain); diff != "" {
+		t.Errorf("without a look (-want +got):\n%s", diff)
+	}
+	shown := mustDecode(t, text+widgetLine(), testEnvironment()).Setup(1).Channels["site"].Widget
+	want := &core.Widget{
+		Title: "Ask us anything", Subtitle: "We answer within minutes", Color: "#8f4326", Position: "bottom-left", LogoURL: "https://shop.example.com/logo.png",
+		Hidden: true, Domains: []string{"shop.example.com", "*.example.org"}, Languages: []string{"en", "fr"},
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("the example's look (-want +got):\n%s", diff)
+	}
+	if ch := mustDecode(t, lineAccount, testEnvironment()).Setup(1).Channels["line"]; ch.Widget != nil {
+		t.Errorf("a channel that is not live has %+v", ch.Widget)
 	}
 }
 
@@ -60,7 +93,7 @@ func TestExampleShowsDefaults(t *testing.T) {
 
 // illustrative reports whether a commented setting shows an example, having no default.
 func illustrative(setting string) bool {
-	for _, part := range []string{"public_url", "trusted_proxies", "cert_file", "key_file", "privacy_notice", "host =", "port =", "security =",
+	for _, part := range []string{"public_url", "trusted_proxies", "cert_file", "key_file", "privacy_notice", "widget =", "host =", "port =", "security =",
 		"username", "password", "from =", "address =", "block = \"custom\"", "members", "[[agent]]", "marie", "Marie", "\"agent\"", "capacity = 10", "presence = "} {
 		if strings.Contains(setting, part) {
 			return true

@@ -5,8 +5,8 @@ package config
 var later = map[string]bool{
 	"skill": true, "calendar": true, "automated_message": true, "message_template": true, "survey": true, "bot": true,
 	"tab": true, "session_template": true, "notification": true, "quick_reply": true, "webhook": true,
-	"server.tls.acme": true,
-	"channel.survey":  true, "channel.widget": true,
+	"server.tls.acme":    true,
+	"channel.survey":     true,
 	"workstream.ruleset": true, "workstream.route": true,
 	"queue.calendar": true, "queue.overflow": true,
 	"agent.skills": true,

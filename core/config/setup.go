@@ -36,7 +36,7 @@ func (c *Config) Setup(revision int) *core.Setup {
 		if ch.Enabled && s.Accounts[ch.Account] != nil && s.Workstreams[ch.Workstream] != nil {
 			s.Channels[ch.ID] = &core.Channel{ID: ch.ID, Account: ch.Account, Workstream: ch.Workstream, Language: ch.Language,
 				Address: maps.Clone(ch.Address), FromCustomer: ch.Attachments.FromCustomer, FromAgent: ch.Attachments.FromAgent,
-				Retired: ch.Retired}
+				Retired: ch.Retired, Widget: c.widget(ch)}
 		}
 	}
 	for _, a := range c.Agents {
