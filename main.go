@@ -7,6 +7,7 @@ import (
 
 	"github.com/guichet/guichet/core/cli"
 	"github.com/guichet/guichet/plugins"
+	"github.com/guichet/guichet/ui"
 )
 
 // version is set by the linker for releases.
@@ -19,6 +20,6 @@ func main() {
 	}
 	os.Exit(cli.Main(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Plugins: plugins.Names(), Builtin: plugins.Manifest, Version: version,
+		Plugins: plugins.Names(), Builtin: plugins.Manifest, Version: version, UI: ui.Dist(),
 	}))
 }

@@ -117,11 +117,12 @@ type Options struct {
 	Configuration func() Configuration
 	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
 	Bots http.Handler
-	// Workspace holds what /app/ serves, Widget what /widget.js and /widget/ serve. Optional: without them the program
-	// serves the few pages that it carries itself.
-	Workspace, Widget fs.FS
-	// Pages are further handlers by path pattern of net/http, such as "/demo". Optional.
-	Pages map[string]http.Handler
+	// UI holds the built faces: app/, widget/ and demo/. Optional.
+	UI fs.FS
+	// UIDev is a development server on this machine that serves the faces instead, see [ParseDevURL]. Optional.
+	UIDev *url.URL
+	// AllowTest reports whether what is only for trying out is open although PublicURL is https. Optional: it is not.
+	AllowTest func() bool
 	// Ready returns nil once the store is open and the plugins have started. Optional.
 	Ready func(ctx context.Context) error
 	// Metrics is where this package registers and what /metrics shows. Optional.
@@ -137,13 +138,12 @@ type Server struct {
 	Options
 	routes []route
 	router http.Handler
-	pages  *http.ServeMux
 	origin *http.CrossOriginProtection
 	secure bool   // the public address is https
 	host   string // of the public address
 	meter  *meter
 	static staticFiles
-	front  front
+	pages  pages
 	http   http.Server
 }
 
@@ -163,20 +163,11 @@ func New(o Options) (*Server, error) {
 		}
 	}
 	s.meter = newMeter(o.Metrics)
-	if err := s.static.load(o.Workspace, o.Widget); err != nil {
-		return nil, err
-	}
-	if err := s.front.load(o.PublicURL); err != nil {
+	if s.static, err = loadFiles(o.UI); err != nil {
 		return nil, err
 	}
 	s.routes = s.table()
 	s.router = newRouter(s)
-	if len(o.Pages) > 0 {
-		s.pages = http.NewServeMux()
-		for pattern, h := range o.Pages {
-			s.pages.Handle(pattern, h)
-		}
-	}
 	s.http = http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: o.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
@@ -217,18 +208,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveChannel(w, r, path[len(channelsPrefix):])
 	case strings.HasPrefix(path, "/bots/") && s.Bots != nil:
 		s.Bots.ServeHTTP(w, r)
-	case s.pages != nil && s.page(w, r):
+	case s.UIDev != nil && s.serveDev(w, r):
 	default:
 		s.router.ServeHTTP(w, r)
 	}
-}
-
-// page serves one of the further pages, if there is one at this address.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) bool {
-	h, pattern := s.pages.Handler(r)
-	if pattern == "" {
-		return false
-	}
-	h.ServeHTTP(w, r)
-	return true
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -150,47 +149,4 @@ func TestHealthAndMetrics(t *testing.T) {
 	h.send(passed).want(t, 401)
 	passed.Header.Set("Authorization", "Bearer "+h.keys["root"])
 	h.send(passed).want(t, 200)
-}
-
-func TestPagesOfOurs(t *testing.T) {
-	bare := newHouse(t)
-	bare.call("", "GET", "/app/", "").want(t, 200, "Guichet is running", "/api/v1/openapi.json")
-	bare.call("", "GET", "/widget.js", "").want(t, 404)
-	if got := bare.call("", "GET", "/", ""); got.status != 302 || got.header.Get("Location") != "/app/" {
-		t.Errorf("/ leads to %d %q", got.status, got.header.Get("Location"))
-	}
-
-	h := newHouse(t, func(o *Options) {
-		o.Workspace = fstest.MapFS{
-			"index.html": {Data: []byte("<html>workspace")}, "assets/a.js": {Data: []byte("plain")}, "assets/a.js.gz": {Data: []byte("gzipped")},
-			"assets/a.js.br": {Data: []byte("brotli")},
-		}
-		o.Widget = fstest.MapFS{"widget.js": {Data: []byte("loader")}, "index.html": {Data: []byte("<html>widget")}}
-		o.Pages = map[string]http.Handler{"/demo": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) })}
-	})
-	page := h.call("", "GET", "/app/conversations/42", "")
-	page.want(t, 200, "workspace")
-	if !strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'self'") || page.header.Get("Cache-Control") != "no-cache" {
-		t.Errorf("headers of the workspace: %v", page.header)
-	}
-	for accept, want := range map[string]string{"br, gzip": "brotli", "gzip": "gzipped", "identity": "plain", "br;q=0, gzip": "gzipped"} {
-		got := h.call("", "GET", "/app/assets/a.js", "", "Accept-Encoding", accept)
-		got.want(t, 200, want)
-		if !strings.Contains(got.header.Get("Cache-Control"), "immutable") {
-			t.Errorf("an asset is not kept: %v", got.header)
-		}
-		h.call("", "GET", "/app/assets/a.js", "", "Accept-Encoding", accept, "If-None-Match", got.header.Get("ETag")).want(t, 304)
-	}
-	h.call("", "GET", "/app/assets/none.js", "").want(t, 404)
-	loader := h.call("", "GET", "/widget.js", "")
-	loader.want(t, 200, "loader")
-	if loader.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" {
-		t.Error("shops cannot load the widget")
-	}
-	framed := h.call("", "GET", "/widget/", "")
-	framed.want(t, 200, "widget")
-	if strings.Contains(framed.header.Get("Content-Security-Policy"), "frame-ancestors") {
-		t.Error("shops cannot frame the widget")
-	}
-	h.call("", "GET", "/demo", "").want(t, 418)
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,6 +41,8 @@ type Options struct {
 	Builtin Builtin
 	Plugins []string // their names
 	Version string   // of the program
+	UI      fs.FS    // the built faces
+	UIDev   string   // the address of a development server that serves the faces instead; "" for none
 }
 
 const (
@@ -304,6 +307,9 @@ func (a *App) Stop() {
 		}
 		if a.hub != nil {
 			a.hub.Close()
+		}
+		if a.host != nil {
+			a.host.CloseLive()
 		}
 		if a.server != nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

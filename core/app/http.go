@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/api"
@@ -15,7 +16,14 @@ func (a *App) newServer(media *mediaStore) (*api.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	var dev *url.URL
+	if a.options.UIDev != "" {
+		if dev, err = api.ParseDevURL(a.options.UIDev); err != nil {
+			return nil, err
+		}
+	}
 	return api.New(api.Options{
+		UI: a.options.UI, UIDev: dev, AllowTest: a.allowsTest,
 		Store: a.data.store, Desk: a.desk, Auth: a.auth, Hub: a.hub, Channels: a.host, Blobs: a.data.blobs, Grants: media.public,
 		Callbacks: a.callbacks, Configuration: a.configuration, Ready: a.checkReady, Metrics: a.metrics.registry,
 		PublicURL: a.publicURL, TrustedProxies: proxies, Log: a.log.Named("http"),

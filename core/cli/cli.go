@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,6 +30,7 @@ type Program struct {
 	Builtin app.Builtin
 	Plugins []string
 	Version string
+	UI      fs.FS // the built faces
 }
 
 // Main runs one command and returns the exit code: 0 done, 1 failed, 2 called wrongly.
@@ -76,7 +78,7 @@ type call struct {
 	flags   *flag.FlagSet
 	args    []string
 
-	config, data, listen, logLevel string
+	config, data, listen, logLevel, uiDev string
 }
 
 // parse reads flags, which may stand before, between and after the arguments.
@@ -113,7 +115,7 @@ func (c *call) parse(words []string) error {
 func (c *call) options() app.Options {
 	return app.Options{
 		ConfigPath: c.config, DataDir: c.data, Listen: c.listen, Builtin: c.program.Builtin, Plugins: c.program.Plugins,
-		Version: c.program.Version, Log: c.logger(),
+		Version: c.program.Version, Log: c.logger(), UI: c.program.UI, UIDev: c.uiDev,
 	}
 }
 

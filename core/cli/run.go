@@ -14,6 +14,7 @@ import (
 
 func serveFlags(c *call) {
 	c.flags.StringVar(&c.listen, "listen", "", "the `ADDRESS` to serve on (default: the configuration's, else 127.0.0.1:8080)")
+	c.flags.StringVar(&c.uiDev, "ui-dev", "", "for those who develop the faces: the `URL` of a Vite server on this machine that serves them instead")
 }
 
 // serve runs the server until it is told to stop.
