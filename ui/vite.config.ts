@@ -24,7 +24,8 @@ export default defineConfig(({ mode }): UserConfig => {
     base: '/',
     publicDir: false,
     plugins: [svelte({ configFile: at('svelte.config.js') }), ...(mode === 'app' || mode === 'dev' ? [tailwindcss()] : [])],
-    resolve: { alias: { $lib: at('src/lib') } },
+    // Tests run what browsers get: without the condition, Node would be given Svelte's server side, where nothing reacts.
+    resolve: { alias: { $lib: at('src/lib') }, ...(process.env.VITEST ? { conditions: ['browser'] } : {}) },
     server: { host: '127.0.0.1', port: 5173, strictPort: true },
     build: face && {
       outDir: at('dist'),
