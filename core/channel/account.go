@@ -128,6 +128,7 @@ func (a *account) open(ctx context.Context, l *live) {
 
 // closeIn closes the account in a process, best effort.
 func (a *account) closeIn(ctx context.Context, l *live) {
+	l.link.closeAccount(a.id, closeGoingAway, "this channel has been removed")
 	if _, err := l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
 		a.host.log.Warn("closing an account", "account", a.id, "error", err)
 	}

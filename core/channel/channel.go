@@ -129,6 +129,9 @@ type Host struct {
 	end      context.CancelFunc
 	work     sync.WaitGroup // background work that Stop waits for
 
+	connections liveConnections
+	liveLimits  liveLimits
+
 	accounts atomic.Pointer[map[string]*account]
 	revision atomic.Uint64
 	leaving  sync.Map // plugin → chan struct{}: closed when its former supervisor has ended
@@ -159,7 +162,7 @@ func New(o Options) (*Host, error) {
 	}
 	h := &Host{
 		options: o, log: o.Log, policy: standardPolicy(), keys: newKeyCache(), supervisors: map[string]*supervisor{},
-		manifests: map[string]*channelv1.Manifest{},
+		manifests: map[string]*channelv1.Manifest{}, liveLimits: standardLiveLimits(),
 	}
 	h.launcher = func(plugin string) launcher { return &processLauncher{host: h, plugin: plugin} }
 	h.life, h.end = context.WithCancel(context.Background())
@@ -188,12 +191,16 @@ func (h *Host) Stop() {
 	supervisors := h.supervisors
 	h.supervisors = map[string]*supervisor{}
 	h.mu.Unlock()
+	h.connections.mu.Lock()
+	h.connections.closed = true
+	h.connections.mu.Unlock()
 	// The accounts stay: what plugins still receive while they drain is stored, and requests get 503, not 404.
 	var stopping sync.WaitGroup
 	for _, s := range supervisors {
 		stopping.Go(s.stop)
 	}
 	stopping.Wait()
+	h.connections.serving.Wait()
 	h.mu.Lock()
 	h.end() // under mu: see background
 	h.mu.Unlock()

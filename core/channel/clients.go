@@ -16,6 +16,7 @@ type clients struct {
 	profiles   channelv1.ProfilesClient
 	signals    channelv1.SignalsClient
 	reconciler channelv1.ReconcilerClient
+	live       channelv1.LiveClient
 }
 
 func newClients(conn grpc.ClientConnInterface, manifest *channelv1.Manifest) *clients {
@@ -32,6 +33,8 @@ func newClients(conn grpc.ClientConnInterface, manifest *channelv1.Manifest) *cl
 			c.signals = channelv1.NewSignalsClient(conn)
 		case channelv1.Reconciler_ServiceDesc.ServiceName:
 			c.reconciler = channelv1.NewReconcilerClient(conn)
+		case channelv1.Live_ServiceDesc.ServiceName:
+			c.live = channelv1.NewLiveClient(conn)
 		}
 	}
 	return c

@@ -63,6 +63,7 @@ type live struct {
 	*clients
 	generation uint64 // counts the starts
 	since      time.Time
+	link       *link // of its live connections; nil where it has none
 }
 
 // Exit is how a process ended.
@@ -230,6 +231,9 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 	opening, opened := context.WithTimeout(alive, s.policy.openLimit)
 	s.ready(opening, l)
 	opened()
+	if l.clients != nil && l.clients.live != nil {
+		l.link = newLink(l.clients.live, s.log, p.exited())
+	}
 	s.current.Store(l)
 	s.set(Running, time.Time{})
 	s.log.Info("the plugin runs", "pid", p.pid(), "start", generation)
@@ -242,13 +246,16 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 	}
 	gently := s.stopping.Err() != nil
 	if gently {
+		l.link.close(closeGoingAway, "the server is stopping")
 		drain, cancel := context.WithTimeout(context.Background(), s.policy.drainLimit)
 		if err := p.drain(drain); err != nil {
 			s.log.Warn("the plugin did not drain", "error", err)
 		}
 		cancel()
 	}
+	l.link.close(closeRestart, "service restart")
 	ended := p.end(gently)
+	l.link.wait()
 	if reason == "" {
 		reason = ended
 	}
