@@ -34,8 +34,39 @@ const (
 func (s *Server) serveChannel(w http.ResponseWriter, r *http.Request, rest string) {
 	start := time.Now()
 	account, path, _ := strings.Cut(rest, "/")
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		s.serveLive(w, r, account, path, start)
+		return
+	}
 	status := s.callback(w, r, account, path, start)
 	s.meter.observeCallback(status, time.Since(start))
+}
+
+// liveChannels is what a plugin host offers beyond Channels: connections of customers' browsers. It answers by itself
+// and returns when the connection has ended.
+type liveChannels interface {
+	ServeLive(w http.ResponseWriter, r *http.Request, account string, request channel.Request) (status int)
+}
+
+var _ liveChannels = (*channel.Host)(nil)
+
+// serveLive hands a request to upgrade to a WebSocket to the account's plugin. It is the customer's: whoever may speak
+// there, and from which page, is for the plugin to say.
+func (s *Server) serveLive(w http.ResponseWriter, r *http.Request, account, path string, now time.Time) {
+	name, err := url.PathUnescape(account)
+	channels, ok := s.Channels.(liveChannels)
+	if err != nil || name == "" || !ok || s.Desk.Setup().Accounts[name] == nil {
+		refuse(w, core.Errorf(core.NotFound, "there is no account %q", account))
+		return
+	}
+	address, _ := s.TrustedProxies.Client(r)
+	status := channels.ServeLive(w, r, name, channel.Request{
+		Method: r.Method, URL: s.PublicURL + r.URL.RequestURI(), Path: path, RawQuery: r.URL.RawQuery,
+		Headers: headerLines(r), RemoteAddress: address, ReceivedAt: now,
+	})
+	if status != http.StatusSwitchingProtocols { // how long people chat says nothing about us
+		s.meter.observeCallback(status, time.Since(now))
+	}
 }
 
 func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path string, now time.Time) int {
