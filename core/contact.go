@@ -4,20 +4,26 @@ import "time"
 
 // Contact is a customer.
 type Contact struct {
-	ID        ID        `json:"id"`
-	Version   uint64    `json:"version"`
-	Name      string    `json:"name"` // "" until a profile or an agent names it
-	Email     string    `json:"email,omitempty"`
-	Phone     string    `json:"phone,omitempty"`
-	Language  string    `json:"language,omitempty"`
-	Picture   string    `json:"picture,omitempty"` // address of a profile picture at the provider
-	Company   ID        `json:"company,omitempty"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID       ID     `json:"id"`
+	Version  uint64 `json:"version"`
+	Name     string `json:"name"` // "" until a profile or an agent names it
+	Email    string `json:"email,omitempty"`
+	Phone    string `json:"phone,omitempty"`
+	Language string `json:"language,omitempty"`
+	Picture  string `json:"picture,omitempty"` // address of a profile picture at the provider
+	Company  ID     `json:"company,omitempty"`
+	// CompanyName is the company as an agent wrote it, where no Company is kept.
+	CompanyName string    `json:"company_name,omitempty"`
+	Note        string    `json:"note,omitempty"` // what agents should know of the customer; never shown to them
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
 	// MergedInto names the contact that survived a merge; this record stays as an alias, so that the merge can be
 	// taken back.
 	MergedInto ID `json:"merged_into,omitempty"`
 }
+
+// Anonymous reports whether nothing is known by which a person would call this customer.
+func (c *Contact) Anonymous() bool { return c.Name == "" && c.Email == "" && c.Phone == "" }
 
 // Company is an organisation that contacts may belong to.
 type Company struct {
@@ -37,7 +43,7 @@ type IdentityKey struct {
 }
 
 // Identity attaches a key to a contact. Owner is the contact that the identity was first attached to and never
-// changes; Contact is who it belongs to now (differs after a merge).
+// changes; Contact is who it belongs to now (differs after a merge, and when an agent has linked it to another).
 type Identity struct {
 	IdentityKey
 	Contact   ID        `json:"contact"`

@@ -41,7 +41,11 @@ type Conversation struct {
 	LastMessage *Preview `json:"last_message,omitempty"`
 	// LastCustomerMessage is what the customer said last: an activity never replaces it on a list.
 	LastCustomerMessage *Preview `json:"last_customer_message,omitempty"`
-	Unread              int      `json:"unread,omitempty"` // customer messages that no agent has read
+	// FirstWords is what the customer said first: what a list of former conversations shows.
+	FirstWords *FirstWords `json:"first_words,omitempty"`
+	Unread     int         `json:"unread,omitempty"` // customer messages that no agent has read
+	// ReadUpTo is the seq of the newest message there was when an agent last read or answered.
+	ReadUpTo uint64 `json:"read_up_to,omitempty"`
 	// WaitingSince is since when the customer waits for a first or next answer; zero when it is our turn no longer.
 	WaitingSince time.Time `json:"waiting_since,omitzero"`
 	// QueuedSince is since when it waits in its queue: what "oldest first" compares.
@@ -95,6 +99,46 @@ type Preview struct {
 	Kind string     `json:"kind,omitempty"` // as Message.Kind, when not "text"
 	Text string     `json:"text"`           // at most 200 characters
 	At   time.Time  `json:"at"`
+	// Internal is set when it is a note that the customer does not see.
+	Internal bool `json:"internal,omitempty"`
+}
+
+// FirstWords is the beginning of a customer's first text in a conversation.
+type FirstWords struct {
+	Seq  uint64 `json:"seq"`
+	Text string `json:"text"` // at most 120 characters
+}
+
+// Draft is what an agent has begun to write in a conversation and not yet sent. It is theirs alone.
+type Draft struct {
+	Conversation ID         `json:"conversation"`
+	Agent        string     `json:"agent"`
+	Text         string     `json:"text"`
+	Visibility   Visibility `json:"visibility"`
+	UpdatedAt    time.Time  `json:"updated_at"`
+}
+
+// Place is in which lists a conversation that is not closed stands. The zero Place is that of a closed one.
+type Place struct {
+	Open  bool   `json:"o,omitempty"` // it is not closed
+	Agent string `json:"g,omitempty"` // on whose own list it is; "" on nobody's
+	Queue string `json:"q,omitempty"` // in which queue it waits; "" in none
+}
+
+// Place returns where c is listed.
+func (c *Conversation) Place() Place {
+	p := Place{Open: c.State != Closed}
+	if !p.Open {
+		return p
+	}
+	p.Agent = c.Assignee
+	if p.Agent == "" && c.State == Waiting {
+		p.Agent = c.Former
+	}
+	if c.State == Open {
+		p.Queue = c.Queue
+	}
+	return p
 }
 
 // Variable is a context variable: a named text or number. Variables are stored beside their conversation, not in it:

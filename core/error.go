@@ -21,6 +21,9 @@ const (
 	Unavailable  Code = "unavailable"  // a part is down for the moment; trying again is right
 	StorageFull  Code = "storage-full" // the disk is full; nothing was written
 	Internal     Code = "internal"     // our fault
+
+	// AnsweredMeanwhile is a Conflict of its own: somebody else has answered since the writer last looked.
+	AnsweredMeanwhile Code = "answered-meanwhile"
 )
 
 // Error is a failure with a code for machines, a sentence for people, and the cause for the log.

@@ -19,6 +19,7 @@ type ConversationEvent struct {
 	Before       *Audience `json:"b,omitempty"`
 	After        Audience  `json:"a"`
 	Route        bool      `json:"r,omitempty"` // a route mark was left
+	Place        *Place    `json:"p,omitempty"` // where it is listed now, when that has changed
 }
 
 // MessageEvent says that a message is new or changed. Its audience is the conversation's.

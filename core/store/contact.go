@@ -7,12 +7,18 @@ import (
 
 // Contact reads a contact as it is stored, also one that was merged into another; NotFound when there is none.
 func (tx *Tx) Contact(id core.ID) (*core.Contact, error) {
-	c, err := get[core.Contact](tx, newKey(familyContact).id(id))
+	k := contactKey(id)
+	c, err := get[core.Contact](tx, k)
 	if err == nil && c == nil {
 		err = missing("contact", id)
 	}
+	if err == nil && !tx.view {
+		tx.remember(k, indexed{keys: contactIndex(c)})
+	}
 	return c, err
 }
+
+func contactKey(id core.ID) key { return newKey(familyContact).id(id) }
 
 // ResolveContact follows merges to the contact that stands for id now.
 func (tx *Tx) ResolveContact(id core.ID) (*core.Contact, error) {
@@ -30,7 +36,7 @@ func (tx *Tx) ResolveContact(id core.ID) (*core.Contact, error) {
 func (tx *Tx) PutContact(c *core.Contact) {
 	c.Version++
 	c.UpdatedAt = tx.Now()
-	put(tx, newKey(familyContact).id(c.ID), c)
+	rewrite(tx, contactKey(c.ID), c, contactIndex)
 	tx.emit(core.TopicContact, &core.ContactEvent{Contact: c.ID, Version: c.Version})
 }
 
@@ -91,8 +97,48 @@ func (tx *Tx) IdentitiesOf(contact core.ID) ([]*core.Identity, error) {
 	return list, nil
 }
 
+// identityIndex returns the index entries of an identity: the one by which its contact knows it, and its words.
 func identityIndex(i *core.Identity) map[string]string {
-	return map[string]string{string(newKey(familyIdentities).id(i.Contact).hash(identityHash(i.IdentityKey))): ""}
+	hash := identityHash(i.IdentityKey)
+	keys := entries(newKey(familyIdentities).id(i.Contact).hash(hash))
+	for _, w := range identityWords(i) {
+		keys[string(wordKey(w).id(i.Contact).hash(hash))] = ""
+	}
+	return keys
+}
+
+// contactIndex returns the index entries of a contact: its words, or, of a merged one, whose alias it is.
+func contactIndex(c *core.Contact) map[string]string {
+	if c.MergedInto != "" {
+		return entries(newKey(familyAlias).id(c.MergedInto).id(c.ID))
+	}
+	words := contactWords(c)
+	keys := make(map[string]string, len(words))
+	for _, w := range words {
+		keys[string(wordKey(w).id(c.ID))] = ""
+	}
+	return keys
+}
+
+// aliasesMost bounds how many merged contacts are followed for one list.
+const aliasesMost = 1000
+
+// Aliases returns a contact's id and those of all contacts that were merged into it, directly or through others.
+func (tx *Tx) Aliases(contact core.ID) ([]core.ID, error) {
+	list, seen := []core.ID{contact}, map[core.ID]bool{contact: true}
+	for next := 0; next < len(list) && len(list) < aliasesMost; next++ {
+		prefix := newKey(familyAlias).id(list[next])
+		for p, err := range tx.kv.Scan(keysOf(prefix)) {
+			if err != nil {
+				return nil, err
+			}
+			if id := idAt(p.Key, len(prefix)); !seen[id] {
+				seen[id] = true
+				list = append(list, id)
+			}
+		}
+	}
+	return list, nil
 }
 
 // Company reads a company; NotFound when there is none.

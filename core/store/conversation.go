@@ -22,7 +22,7 @@ func (tx *Tx) Conversation(id core.ID) (*core.Conversation, error) {
 	if !tx.view {
 		audience := c.Audience()
 		agent, units := loadOf(c)
-		tx.remember(k, indexed{keys: conversationIndex(c), agent: agent, units: units, audience: &audience})
+		tx.remember(k, indexed{keys: conversationIndex(c), agent: agent, units: units, audience: &audience, place: c.Place()})
 	}
 	return c, nil
 }
@@ -47,15 +47,19 @@ func (tx *Tx) PutConversation(c *core.Conversation, route bool) {
 	if route {
 		tx.kv.Set(newKey(familyRoute).id(c.ID), nil)
 	}
-	audience := c.Audience()
-	tx.emit(core.TopicConversation, &core.ConversationEvent{
+	audience, place := c.Audience(), c.Place()
+	event := &core.ConversationEvent{
 		Conversation: c.ID, Version: c.Version, State: c.State, Before: was.audience, After: audience, Route: route,
-	})
+	}
+	if place != was.place {
+		event.Place = &place
+	}
+	tx.emit(core.TopicConversation, event)
 	before := audience
 	if was.audience != nil {
 		before = *was.audience
 	}
-	tx.remember(k, indexed{keys: keys, agent: agent, units: units, audience: &before})
+	tx.remember(k, indexed{keys: keys, agent: agent, units: units, audience: &before, place: place})
 }
 
 func errNotRead(kind string, id any) error {
@@ -88,14 +92,12 @@ func conversationIndex(c *core.Conversation) map[string]string {
 		return m
 	}
 	set(newKey(familyList, listAll).down(c.LastActivity).id(c.ID), "")
-	switch {
-	case c.Assignee != "":
-		set(newKey(familyList, listMine).name(c.Assignee).down(c.LastActivity).id(c.ID), "")
-	case c.State == core.Waiting && c.Former != "":
-		set(newKey(familyList, listMine).name(c.Former).down(c.LastActivity).id(c.ID), "")
+	place := c.Place()
+	if place.Agent != "" {
+		set(newKey(familyList, listMine).name(place.Agent).down(c.LastActivity).id(c.ID), "")
 	}
-	if c.State == core.Open && c.Queue != "" {
-		set(newKey(familyList, listQueue).name(c.Queue).time(c.QueuedSince).id(c.ID), "")
+	if place.Queue != "" {
+		set(newKey(familyList, listQueue).name(place.Queue).time(c.QueuedSince).id(c.ID), "")
 	}
 	if c.Offer != nil {
 		set(newKey(familyList, listOffered).name(c.Offer.Agent).id(c.ID), "")

@@ -144,6 +144,7 @@ func populate(t testing.TB, s *Store) {
 		tx.AddTrace(c.ID, &core.TraceEntry{At: start, Step: "offered", Text: "Offered to Alice."})
 		tx.AddRaw(c.ID, &core.RawEvent{Kind: core.InMessage, ID: "ev-1", ReceivedAt: start, Blob: hashB})
 		tx.PutVariable(c.ID, "order", core.Variable{Type: "number", Value: "42"})
+		tx.PutDraft(&core.Draft{Conversation: c.ID, Agent: "alice", Text: "Bien sûr", Visibility: core.Public, UpdatedAt: start})
 		tx.PutTimer(&core.Timer{Due: start.Add(time.Hour), Kind: core.TimerAutoClose, Ref: string(c.ID), Version: 1})
 		return nil
 	})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -29,6 +30,12 @@ func ownerOf(k, value []byte) (key, bool) {
 		if len(k) == 33 {
 			return append(newKey(familyIdentity), k[17:]...), true
 		}
+	case familyAlias:
+		if len(k) == 33 {
+			return contactKey(last16()), true
+		}
+	case familyWord:
+		return ownerOfWord(k)
 	case familyExternal:
 		if len(k) == 17 && len(value) == 24 {
 			return messageKey(idAt(value, 0), binary.BigEndian.Uint64(value[16:])), true
@@ -49,6 +56,18 @@ func ownerOf(k, value []byte) (key, bool) {
 		case k[1] == systemAPIKeyOf:
 			return apiKeyKey(last16()), true
 		}
+	}
+	return nil, false
+}
+
+// ownerOfWord tells a word of a contact from one of an identity by what follows the zero byte at the word's end.
+func ownerOfWord(k []byte) (key, bool) {
+	_, rest, _ := bytes.Cut(k[1:], []byte{0})
+	switch len(rest) {
+	case 16:
+		return contactKey(idAt(rest, 0)), true
+	case 32:
+		return append(newKey(familyIdentity), rest[16:]...), true
 	}
 	return nil, false
 }
@@ -111,7 +130,7 @@ func (tx *Tx) indexAt(k, raw []byte) (map[string]string, error) {
 		}
 	}
 	m, err := kind.index(tx, k, body)
-	if core.CodeOf(err) == core.NotFound {
+	if core.CodeOf(err) == core.NotFound || errors.Is(err, errUnreadable) {
 		return nil, nil
 	}
 	return m, err

@@ -57,7 +57,7 @@ func TestFsckFindsAndRepairsEveryIndex(t *testing.T) {
 		"all": {familyList, listAll}, "mine": {familyList, listMine}, "queue": {familyList, listQueue},
 		"closed": {familyList, listClosed}, "handled": {familyList, listHandled}, "contact": {familyList, listContact},
 		"offered": {familyList, listOffered}, "offer": {familyOffer}, "thread": {familyThread},
-		"identities": {familyIdentities}, "external": {familyExternal}, "pending": {familyPending},
+		"identities": {familyIdentities}, "word": {familyWord}, "alias": {familyAlias}, "external": {familyExternal}, "pending": {familyPending},
 		"client": convPrefix(partClient), "sign-in of": {familySystem, systemSignInOf},
 		"sign-in end": {familySystem, systemSignInEnd}, "api key hash": {familySystem, systemAPIKeyHash},
 		"api key of": {familySystem, systemAPIKeyOf}, "free": {familyAttachment, attachmentFree},

@@ -19,6 +19,7 @@ import (
 //	c conv16 t time8 n2        routing trace
 //	c conv16 r time8 hash16    raw event, as the provider sent it
 //	c conv16 v hash16          context variable, by the hash of its name
+//	c conv16 d hash16          an agent's draft, by the hash of the agent's id
 //	c conv16 x … n2            further parts of a long record of the conversation: codec.go
 //	l a ^time8 conv16          conversations not closed, last activity first
 //	l m agent 0 ^time8 conv16  an agent's conversations, last activity first
@@ -33,6 +34,9 @@ import (
 //	k contact16                contact
 //	i hash16                   identity (guard)
 //	j contact16 hash16         a contact's identities
+//	a contact16 contact16      the contacts merged into a contact
+//	q word 0 contact16         a word of a contact: words.go
+//	q word 0 contact16 hash16  a word of an identity, under the contact it belongs to
 //	y company16                company
 //	x hash16                   account and external id of a message → conv16 seq8
 //	d hash16                   account, kind and id of an event that was stored → time8
@@ -70,6 +74,8 @@ const (
 	familyAccountRaw   family = 'w'
 	familySystem       family = 's'
 	familyOverflow     family = 'z'
+	familyAlias        family = 'a'
+	familyWord         family = 'q'
 )
 
 const (
@@ -91,6 +97,7 @@ const (
 	partRaw      = 'r'
 	partVariable = 'v'
 	partOverflow = 'x'
+	partDraft    = 'd'
 )
 
 // key builds key bytes part by part.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,6 +29,9 @@ type kind struct {
 	// bare kinds have no JSON: their value is made of the extras.
 	bare func(x extras) ([]byte, error)
 }
+
+// errUnreadable says that a record is no JSON of its kind.
+var errUnreadable = errors.New("unreadable")
 
 // extras are the values of an export's line that are not part of the record.
 type extras map[string]string
@@ -56,13 +60,15 @@ var kinds = []*kind{
 		"", nil),
 	recordKind("variable", part(partVariable, 34),
 		func(_ extras, v *variable) key { return variableKey(v.Conversation, v.Name) }, nil),
+	recordKind("draft", part(partDraft, 34),
+		func(_ extras, d *core.Draft) key { return draftKey(d.Conversation, d.Agent) }, nil),
 	ofAccount(recordKind("account-raw-event", under(familyAccountRaw),
 		func(x extras, r *core.RawEvent) key { return accountRawKey(x["account"], r) },
 		func(_ *Tx, k []byte, r *core.RawEvent) (map[string]string, error) {
 			return accountRawIndex(nameAt(k, 1), r), nil
 		})),
 	recordKind("contact", sized(17, familyContact),
-		func(_ extras, c *core.Contact) key { return newKey(familyContact).id(c.ID) }, nil),
+		func(_ extras, c *core.Contact) key { return contactKey(c.ID) }, plain(contactIndex)),
 	recordKind("identity", sized(17, familyIdentity),
 		func(_ extras, i *core.Identity) key { return identityKey(i.IdentityKey) }, plain(identityIndex)),
 	recordKind("company", sized(17, familyCompany),
@@ -154,7 +160,7 @@ func recordKind[T any](name string, match func([]byte) bool, keyOf func(extras, 
 	parse := func(body []byte) (*T, error) {
 		v := new(T)
 		if _, err := decode(body, v); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 		return v, nil
 	}

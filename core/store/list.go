@@ -34,17 +34,13 @@ func (tx *Tx) ClosedConversations(agent, cursor string, limit int) (Page, error)
 
 // ConversationsOfContact lists a contact's conversations, the newest first, with those of the contacts merged into it.
 func (tx *Tx) ConversationsOfContact(contact core.ID, cursor string, limit int) (Page, error) {
-	identities, err := tx.IdentitiesOf(contact)
+	aliases, err := tx.Aliases(contact)
 	if err != nil {
 		return Page{}, err
 	}
-	prefixes := []key{newKey(familyList, listContact).id(contact)}
-	seen := map[core.ID]bool{contact: true}
-	for _, i := range identities {
-		if !seen[i.Owner] {
-			seen[i.Owner] = true
-			prefixes = append(prefixes, newKey(familyList, listContact).id(i.Owner))
-		}
+	prefixes := make([]key, len(aliases))
+	for n, id := range aliases {
+		prefixes[n] = newKey(familyList, listContact).id(id)
 	}
 	return tx.pageOf(prefixes, cursor, limit)
 }
@@ -77,6 +73,30 @@ func (tx *Tx) OpenConversations() iter.Seq2[*core.Conversation, error] {
 			}
 		}
 	}
+}
+
+// Places returns where every conversation that is not closed is listed.
+func (tx *Tx) Places() (map[core.ID]core.Place, error) {
+	places := make(map[core.ID]core.Place)
+	for _, list := range []byte{listAll, listMine, listQueue} {
+		for p, err := range tx.kv.Scan(keysOf(newKey(familyList, list))) {
+			if err != nil {
+				return nil, err
+			}
+			id := idAt(p.Key, len(p.Key)-16)
+			place := places[id]
+			switch list {
+			case listAll:
+				place.Open = true
+			case listMine:
+				place.Agent = nameAt(p.Key, 2)
+			case listQueue:
+				place.Queue = nameAt(p.Key, 2)
+			}
+			places[id] = place
+		}
+	}
+	return places, nil
 }
 
 // CountWaiting counts what waits in a queue, up to limit.

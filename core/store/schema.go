@@ -10,7 +10,8 @@ import (
 )
 
 // Schema is the number of the layout that this version reads and writes. A change of keys or of a record's meaning
-// raises it and registers a migration; a new field does not need one.
+// raises it and registers a migration; a new field or a new kind does not need one, nor does a further index: see
+// completeIndexes.
 const Schema = 1
 
 // Options say how Open deals with an older store.
@@ -24,6 +25,8 @@ type schemaRecord struct {
 	Schema int `json:"schema"`
 	// Cursor is where the migration to Schema+1 goes on; empty when none has begun.
 	Cursor []byte `json:"cursor,omitempty"`
+	// Indexes says which index entries all records have; see completeIndexes.
+	Indexes int `json:"indexes,omitempty"`
 	// BackedUp is set once the backup before the present migrations was made, so that an interrupted one is not backed
 	// up again half-way.
 	BackedUp bool `json:"backed_up,omitempty"`
@@ -122,7 +125,7 @@ func (s *Store) schema(ctx context.Context, target int) (*schemaRecord, error) {
 	case !empty:
 		return nil, core.Errorf(core.Invalid, "this data has records but does not say which schema they have: it is damaged, or it is not Guichet's")
 	}
-	at = &schemaRecord{}
+	at = &schemaRecord{Indexes: indexesNow}
 	return at, s.setSchema(ctx, at, func(r *schemaRecord) { r.Schema = target })
 }
 

@@ -26,6 +26,9 @@ func Open(ctx context.Context, db kv.DB, options Options) (*Store, error) {
 	if err := s.migrate(ctx, options); err != nil {
 		return nil, err
 	}
+	if err := s.completeIndexes(ctx); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -126,6 +129,7 @@ type indexed struct {
 	units    int
 	agent    string // who gives units
 	audience *core.Audience
+	place    core.Place
 }
 
 func (tx *Tx) remember(key []byte, was indexed) {

@@ -38,12 +38,14 @@ var statuses = map[core.Code]int{
 	core.Forbidden:    http.StatusForbidden,
 	core.NotFound:     http.StatusNotFound,
 	core.Conflict:     http.StatusConflict,
-	core.Gone:         http.StatusGone,
-	core.TooLarge:     http.StatusRequestEntityTooLarge,
-	core.RateLimited:  http.StatusTooManyRequests,
-	core.Unavailable:  http.StatusServiceUnavailable,
-	core.StorageFull:  http.StatusInsufficientStorage,
-	core.Internal:     http.StatusInternalServerError,
+
+	core.AnsweredMeanwhile: http.StatusConflict,
+	core.Gone:              http.StatusGone,
+	core.TooLarge:          http.StatusRequestEntityTooLarge,
+	core.RateLimited:       http.StatusTooManyRequests,
+	core.Unavailable:       http.StatusServiceUnavailable,
+	core.StorageFull:       http.StatusInsufficientStorage,
+	core.Internal:          http.StatusInternalServerError,
 }
 
 // retryAfter is told with failures that pass by themselves and say no time of their own.
