@@ -38,7 +38,7 @@ func (a *Auth) People(ctx context.Context) ([]Person, error) {
 
 // AddPerson makes sure that a person can sign in. Someone the configuration does not know is added to it; of someone it
 // knows only the password is set, and another role or name than the configured one is refused ("" is not another).
-// Someone who is disabled stays so: that is a Conflict.
+// Someone who is disabled stays so: that is a Conflict. Without a password only somebody new is added, to be invited.
 func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, password string) (*core.Agent, error) {
 	email := core.NormalizeEmail(person.Email)
 	if local, domain, ok := strings.Cut(email, "@"); !ok || local == "" || domain == "" || strings.ContainsAny(email, " <>,;") {
@@ -53,6 +53,12 @@ func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, passw
 	} else if person.Role == "" {
 		person.Role = core.AgentRole
 	}
+	if password == "" {
+		if known {
+			return nil, &core.Error{Code: core.Conflict, Field: "email", Message: agent.Email + " is known already: invite them, or set a password."}
+		}
+		return a.addToConfiguration(ctx, by, person, email)
+	}
 	if err := CheckPassword(password, email, person.Name); err != nil {
 		return nil, err
 	}
@@ -61,11 +67,7 @@ func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, passw
 		return nil, err
 	}
 	if !known {
-		if a.people == nil {
-			return nil, core.Errorf(core.Unavailable, "the configuration cannot be changed here: add the person to the file")
-		}
-		person.Email = email
-		if agent, err = a.people.Add(ctx, person); err != nil {
+		if agent, err = a.addPerson(ctx, person, email); err != nil {
 			return nil, err
 		}
 	}
@@ -73,6 +75,27 @@ func (a *Auth) AddPerson(ctx context.Context, by Actor, person core.Agent, passw
 		return nil, err
 	}
 	return agent, nil
+}
+
+func (a *Auth) addPerson(ctx context.Context, person core.Agent, email string) (*core.Agent, error) {
+	if a.people == nil {
+		return nil, core.Errorf(core.Unavailable, "the configuration cannot be changed here: add the person to the file")
+	}
+	person.Email = email
+	return a.people.Add(ctx, person)
+}
+
+// addToConfiguration adds somebody who has no password yet.
+func (a *Auth) addToConfiguration(ctx context.Context, by Actor, person core.Agent, email string) (*core.Agent, error) {
+	agent, err := a.addPerson(ctx, person, email)
+	if err != nil {
+		return nil, err
+	}
+	entry := a.entry(by, "agent.added", agent.ID, map[string]string{"email": agent.Email, "role": string(agent.Role)})
+	return agent, a.store.Update(ctx, func(tx *store.Tx) error {
+		tx.AddAudit(entry)
+		return nil
+	})
 }
 
 // agrees refuses what the configuration says otherwise.
@@ -123,6 +146,7 @@ func putPassword(tx *store.Tx, agent *core.Agent, hash string) error {
 	}
 	c.PasswordHash, c.ChangedAt = hash, tx.Now()
 	tx.PutCredential(c)
+	withdraw(tx, agent.ID)
 	done, err := tx.Setting(settingSetupDone)
 	if err == nil && done == nil {
 		tx.SetSetting(settingSetupDone, []byte("1"))
@@ -194,6 +218,7 @@ func (a *Auth) ChangePassword(ctx context.Context, who *Identity, address, old, 
 		}
 		c.PasswordHash, c.ChangedAt = hash, tx.Now()
 		tx.PutCredential(c)
+		withdraw(tx, who.Agent.ID)
 		tx.AddAudit(entry)
 		list, err := tx.SignInsOf(who.Agent.ID)
 		if err != nil {
@@ -254,6 +279,7 @@ func (a *Auth) setDisabled(ctx context.Context, by Actor, agentID string, disabl
 		tx.PutCredential(c)
 		tx.AddAudit(entry)
 		if disabled {
+			withdraw(tx, agentID)
 			return endSignIns(tx, agentID, "")
 		}
 		return nil
