@@ -23,6 +23,7 @@ export default defineConfig(({ mode }): UserConfig => {
     root: at('src'),
     base: '/',
     publicDir: false,
+    cacheDir: at('node_modules/.vite'),
     plugins: [svelte({ configFile: at('svelte.config.js') }), ...(mode === 'app' || mode === 'dev' ? [tailwindcss()] : [])],
     // Tests run what browsers get: without the condition, Node would be given Svelte's server side, where nothing reacts.
     resolve: { alias: { $lib: at('src/lib') }, ...(process.env.VITEST ? { conditions: ['browser'] } : {}) },
