@@ -84,6 +84,7 @@ func conversationIndex(c *core.Conversation) map[string]string {
 	set := func(k key, v string) { m[string(k)] = v }
 	id := c.ID.Bytes()
 	set(newKey(familyList, listContact).id(c.Contact).down(c.CreatedAt).id(c.ID), "")
+	set(threadListPrefix(c.Account, c.Thread).down(c.CreatedAt).id(c.ID), "")
 	if c.State == core.Closed {
 		set(newKey(familyList, listClosed).down(c.ClosedAt).id(c.ID), "")
 		if c.Former != "" {

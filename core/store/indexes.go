@@ -11,11 +11,12 @@ import (
 // indexesNow numbers the index entries that records have in this version. A further index of records that may be there
 // already raises it and names their families in indexSteps: Open then writes the entries that are missing. That is no
 // migration, because the records, and what they mean, stay as they are.
-const indexesNow = 1
+const indexesNow = 2
 
 // indexSteps holds, by number, the families whose records gained index entries with it.
 var indexSteps = map[int][]family{
 	1: {familyContact, familyIdentity}, // words, and the aliases of contacts
+	2: {familyConversation},            // the conversations of a thread
 }
 
 // indexChunk is how many records get their entries in one transaction.

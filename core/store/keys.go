@@ -27,6 +27,7 @@ import (
 //	l z ^time8 conv16          closed conversations, last closed first
 //	l y agent 0 ^time8 conv16  an agent's closed conversations
 //	l t contact16 ^time8 conv16  a contact's conversations
+//	l h hash16 ^time8 conv16   an account's thread: its conversations, the newest first
 //	l o agent 0 conv16         conversations offered to an agent
 //	o offer16                  → conv16
 //	u hash16                   account, channel and thread → conv16 of the conversation that goes on (guard)
@@ -86,6 +87,7 @@ const (
 	listHandled = 'y'
 	listContact = 't'
 	listOffered = 'o'
+	listThread  = 'h'
 )
 
 const (
