@@ -35,21 +35,39 @@ export class Unreachable extends Error {
   }
 }
 
-let whenSignedOut = () => {};
+const whenSignedOut = new Set<() => void>();
+const whenDated = new Set<(at: Date) => void>();
 
-/** onSignedOut sets what happens when the server no longer knows who we are. */
-export function onSignedOut(then: () => void): void {
-  whenSignedOut = then;
+/** onSignedOut adds what happens when the server no longer knows who we are; the result takes it away again. */
+export function onSignedOut(then: () => void): () => void {
+  whenSignedOut.add(then);
+  return () => whenSignedOut.delete(then);
 }
+
+/** signedOut tells everyone concerned that the server no longer knows who we are. */
+export function signedOut(): void {
+  for (const then of [...whenSignedOut]) then();
+}
+
+/** onDate is told the server's clock with every answer, to the second; the result ends it. */
+export function onDate(then: (at: Date) => void): () => void {
+  whenDated.add(then);
+  return () => whenDated.delete(then);
+}
+
+/** A call that takes longer counts as not answered, in milliseconds. Uploads do not go this way. */
+const patience = 30_000;
 
 async function reach(request: Request): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(request);
+    answer = await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });
   } catch {
     throw new Unreachable();
   }
-  if (answer.status >= 502 && answer.headers.get('Content-Type')?.includes('html')) throw new Unreachable();
+  if (answer.status >= 502 && answer.headers.get('Content-Type')?.includes('html')) throw new Unreachable(); // a proxy's page
+  const date = Date.parse(answer.headers.get('Date') ?? '');
+  if (!Number.isNaN(date)) for (const then of whenDated) then(new Date(date));
   return answer;
 }
 
@@ -59,6 +77,6 @@ export const api = createClient<paths>({ baseUrl: '/', fetch: reach, credentials
 export function answered<T>(result: { data?: T; error?: unknown; response: Response }): T {
   if (result.response.ok) return result.data as T;
   const problem = (result.error ?? {}) as Partial<Schema<'Problem'>>;
-  if (result.response.status === 401 && !result.response.url.endsWith('/sign-in')) whenSignedOut();
+  if (result.response.status === 401 && !result.response.url.endsWith('/sign-in')) signedOut();
   throw new ApiError(result.response.status, problem.code ?? 'unexpected', problem.detail ?? problem.title ?? '', problem.field);
 }

@@ -2,7 +2,7 @@
  * What the pages see of the desk: one store, fed by the server's socket. Every field that is read in a component is
  * reactive. Nothing here speaks HTTP to the outside: pages ask the store, and the store asks the server.
  */
-import type { Attachment, Conversation, ConversationDetail, Me, Message, Offer } from '../api/client';
+import type { Agent, Attachment, Conversation, ConversationDetail, Me, Message, Offer } from '../api/client';
 
 /**
  * How things stand with the server. `offline`: the browser itself has no network. `reconnecting`: there is one, the
@@ -96,6 +96,8 @@ export interface Desk {
   thread(id: string): Thread; // the same object until it is closed
   conversation(id: string): Conversation | undefined;
   name(agent: string): string; // of a colleague, "" when not known
+  /** Everyone of this desk; with their presence as it is now for those who see everything. */
+  readonly colleagues: readonly Agent[];
   accept(offer: string): Promise<ConversationDetail>;
   decline(offer: string): Promise<void>;
   dismissEnded(): void;

@@ -1,0 +1,362 @@
+import { answered, api, ApiError, type Conversation, type ConversationDetail, type Message } from '../api/client';
+import { Log } from './log';
+import type { Outbox } from './outbox.svelte';
+import type { Records } from './records.svelte';
+import type { Pending, Thread } from './types';
+
+const pageSize = 50;
+const detailPause = 1_000; // ms between two looks at the details of a busy conversation
+const missedAfter = 1_000; // ms until a message that the list knows of, but nobody told, is asked for
+const refreshPages = 5; // how far back what was read is read again after something may have been missed
+const typingLasts = 6_000;
+const typingEvery = 3_000;
+
+/** What a thread needs of the desk. */
+export interface Surroundings {
+  readonly me: string;
+  readonly records: Records;
+  readonly outbox: Outbox;
+  settle(): void;
+  say(typing: string): void;
+  closed(thread: ConversationThread): void;
+}
+
+/** One open conversation, see Thread. */
+export class ConversationThread implements Thread {
+  state = $state<Thread['state']>('loading');
+  error = $state.raw<unknown>();
+  detail = $state.raw<ConversationDetail | undefined>();
+  messages = $state.raw<readonly Message[]>([]);
+  older = $state(false);
+  customerTyping = $state(false);
+  colleaguesTyping = $state.raw<readonly string[]>([]);
+  viewers = $state.raw<readonly string[]>([]);
+
+  readonly #log = new Log();
+  #dirty = false;
+  #closed = false;
+  #loaded = false;
+  #lost = false; // it was out of sight: what is here may be old
+  #refreshing: Promise<void> | undefined;
+  #refreshAgain = false;
+  #filling = false;
+  #loadingOlder: Promise<void> | undefined;
+  #detailAsked = false;
+  #detailAgain = false;
+  #missed: ReturnType<typeof setTimeout> | undefined;
+  readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
+  #typedAt = -Infinity;
+  #readUpTo = 0;
+
+  constructor(
+    readonly id: string,
+    readonly around: Surroundings,
+  ) {}
+
+  get summary(): Conversation | undefined {
+    return this.around.records.shown(this.id) ?? this.detail;
+  }
+
+  get pending(): readonly Pending[] {
+    return this.around.outbox.of(this.id);
+  }
+
+  /** through is up to where its reader has seen the conversation. */
+  get through(): number {
+    return this.#log.through;
+  }
+
+  /** start loads it, and loads it again when it has failed before. */
+  start(): void {
+    if (this.#loaded && this.state === 'ready') return;
+    void this.refresh();
+  }
+
+  /** change takes in what became of the conversation's summary. */
+  change(c: Conversation | undefined): void {
+    if (!c) {
+      this.#lost = true;
+      this.#askDetail(); // says whether one may still look at it
+      return;
+    }
+    if (this.#lost) {
+      this.#lost = false;
+      void this.refresh();
+    } else if (!this.detail || c.version > this.detail.version) this.#askDetail();
+    if (this.#loaded && c.last_seq > this.#log.highest) this.#missed ??= setTimeout(() => this.#checkMissed(), missedAfter);
+  }
+
+  /** tell takes in what the socket tells of a message. */
+  tell(message: Message): void {
+    this.#log.tell(message, this.around.records.tick());
+    this.#dirty = true;
+    this.#stopTyping(message.from.kind === 'customer' ? 'customer' : message.from.id);
+    if (this.#log.hole && this.#loaded) void this.#fill();
+  }
+
+  /** publish shows what has changed; what the server has confirmed takes the place of what was pending. */
+  publish(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    this.messages = this.#log.messages;
+    this.around.outbox.shown(this.id, (id) => this.#log.has(id, this.around.me));
+  }
+
+  /** refresh reads everything that is here again; one that runs already is followed by another. */
+  refresh(): Promise<void> {
+    if (this.#refreshing) {
+      this.#refreshAgain = true;
+      return this.#refreshing;
+    }
+    this.#refreshing = this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+      if (this.#refreshAgain) {
+        this.#refreshAgain = false;
+        void this.refresh();
+      }
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    this.#askDetail();
+    try {
+      const from = this.#log.first;
+      let page = await this.#read({ before: 0 }, (items, begun, next) => {
+        this.#log.newest(items, begun);
+        if (this.#log.first === (items[0]?.seq ?? 0)) this.older = next;
+      });
+      for (let n = 0; page.next && from > 0 && this.#log.first < Number(page.next); n++) {
+        if (n === refreshPages) {
+          this.#log.cut(Number(page.next));
+          this.older = true;
+          this.#show();
+          break;
+        }
+        page = await this.#read({ before: Number(page.next) }, (items, begun) => this.#log.before(items, begun));
+      }
+      this.#loaded = true;
+      this.error = undefined;
+      if (this.state !== 'gone') this.state = 'ready';
+      if (this.#log.hole) void this.#fill();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async reload(): Promise<void> {
+    if (!this.#loaded) this.state = 'loading';
+    await this.refresh();
+  }
+
+  /** poll looks for what is new where no socket tells. */
+  async poll(): Promise<void> {
+    if (!this.#loaded) return this.refresh();
+    await this.#read({ before: 0 }, (items, begun) => this.#log.newest(items, begun));
+  }
+
+  async loadOlder(): Promise<void> {
+    if (!this.older || !this.#loaded) return;
+    this.#loadingOlder ??= this.#read({ before: this.#log.first }, (items, begun, next) => {
+      this.#log.before(items, begun);
+      this.older = next;
+    })
+      .then(
+        () => {},
+        (error: unknown) => this.#failed(error),
+      )
+      .finally(() => (this.#loadingOlder = undefined));
+    await this.#loadingOlder;
+  }
+
+  /** #fill fetches what is missing before what was told. */
+  async #fill(): Promise<void> {
+    if (this.#filling || this.#closed) return;
+    this.#filling = true;
+    try {
+      for (let more = true; more || this.#log.hole; ) {
+        const page = await this.#read({ after: this.#log.through }, (items, begun, next) => this.#log.after(items, begun, !next));
+        more = page.next !== '';
+      }
+    } catch {
+      // The next frame, or the next connection, asks again.
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  async #read(place: { before: number } | { after: number }, use: (items: Message[], begun: number, next: boolean) => void) {
+    return await this.around.records.ask(
+      async () =>
+        answered(
+          await api.GET('/api/v1/conversations/{conversation}/messages', {
+            params: { path: { conversation: this.id }, query: { ...place, limit: pageSize } },
+          }),
+        ),
+      (page, begun) => {
+        if (this.#closed) return;
+        this.around.settle();
+        use(page.items, begun, page.next !== '');
+        this.#show();
+      },
+    );
+  }
+
+  #show(): void {
+    this.#dirty = true;
+    this.publish();
+  }
+
+  #checkMissed(): void {
+    this.#missed = undefined;
+    const c = this.around.records.get(this.id);
+    if (c && c.last_seq > this.#log.through) void this.#fill();
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    this.error = error;
+    if (error instanceof ApiError && error.status === 404) this.state = 'gone';
+    else if (!this.#loaded) this.state = 'failed';
+  }
+
+  /** #askDetail reads the details; changes that come quickly one after another are answered together. */
+  #askDetail(): void {
+    if (this.#detailAsked) {
+      this.#detailAgain = true;
+      return;
+    }
+    this.#detailAsked = true;
+    void this.#readDetail();
+    setTimeout(() => {
+      this.#detailAsked = false;
+      if (!this.#detailAgain || this.#closed) return;
+      this.#detailAgain = false;
+      this.#askDetail();
+    }, detailPause);
+  }
+
+  async #readDetail(): Promise<void> {
+    try {
+      await this.around.records.ask(
+        async () =>
+          answered(await api.GET('/api/v1/conversations/{conversation}', { params: { path: { conversation: this.id } } })),
+        (detail, begun) => {
+          if (this.#closed) return;
+          this.around.settle();
+          this.takeDetail(detail, begun);
+        },
+      );
+    } catch (error) {
+      if (error instanceof ApiError) this.#failed(error);
+    }
+  }
+
+  /** takeDetail takes in the details that some call has answered. */
+  takeDetail(detail: ConversationDetail, begun: number): void {
+    if (this.detail && this.detail.version > detail.version) return;
+    this.detail = detail;
+    if (this.state === 'gone') this.state = this.#loaded ? 'ready' : 'loading';
+    if (detail.state !== 'closed' || this.around.records.get(this.id)) this.around.records.read(summaryOf(detail), begun);
+  }
+
+  send(text: string, visibility: Pending['visibility'], attachments: Pending['attachments']): void {
+    this.#typedAt = -Infinity;
+    this.around.outbox.add(this.id, text, visibility, attachments, this.#log.through);
+  }
+
+  resend(id: string): void {
+    this.around.outbox.resend(id, this.#log.through);
+  }
+
+  discard(id: string): void {
+    this.around.outbox.discard(id);
+  }
+
+  async retry(message: Message): Promise<void> {
+    await this.around.records.ask(
+      async () =>
+        answered(
+          await api.POST('/api/v1/conversations/{conversation}/messages/{message}/retry', {
+            params: { path: { conversation: this.id, message: String(message.seq) } },
+          }),
+        ),
+      (now, begun) => this.confirmed(now, begun),
+    );
+  }
+
+  /** confirmed takes in a message of ours as the server has answered it. */
+  confirmed(message: Message, begun: number): void {
+    if (this.#closed) return;
+    this.around.settle();
+    this.#log.answer(message, begun);
+    if (this.#log.hole && this.#loaded) void this.#fill();
+    this.#show();
+  }
+
+  read(): void {
+    const c = this.around.records.get(this.id);
+    if (!c || c.unread === 0 || c.last_seq <= this.#readUpTo || (c.assignee !== '' && c.assignee !== this.around.me)) return;
+    const before = this.#readUpTo;
+    this.#readUpTo = c.last_seq;
+    api.POST('/api/v1/conversations/{conversation}/read', { params: { path: { conversation: this.id } } }).then(
+      ({ response }) => {
+        if (!response.ok) this.#readUpTo = Math.min(this.#readUpTo, before);
+      },
+      () => (this.#readUpTo = Math.min(this.#readUpTo, before)),
+    );
+  }
+
+  typing(on: boolean): void {
+    if (!on || performance.now() - this.#typedAt < typingEvery) return;
+    this.#typedAt = performance.now();
+    this.around.say(this.id);
+  }
+
+  /** types notes that somebody writes; it wears off by itself. */
+  types(from: { kind: string; id: string }): void {
+    const who = from.kind === 'customer' ? 'customer' : from.id;
+    if (who === this.around.me) return;
+    clearTimeout(this.#typing.get(who));
+    this.#typing.set(
+      who,
+      setTimeout(() => this.#stopTyping(who), typingLasts),
+    );
+    this.#showTyping();
+  }
+
+  #stopTyping(who: string): void {
+    const timer = this.#typing.get(who);
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    this.#typing.delete(who);
+    this.#showTyping();
+  }
+
+  #showTyping(): void {
+    this.customerTyping = this.#typing.has('customer');
+    this.colleaguesTyping = [...this.#typing.keys()].filter((who) => who !== 'customer');
+  }
+
+  /** alone forgets what only the socket can tell. */
+  alone(): void {
+    for (const timer of this.#typing.values()) clearTimeout(timer);
+    this.#typing.clear();
+    this.#showTyping();
+    this.viewers = [];
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#missed);
+    this.alone();
+    this.around.closed(this);
+  }
+}
+
+/** summaryOf is what lists show of a conversation's details. */
+export function summaryOf(detail: ConversationDetail): Conversation {
+  const { context: _context, sessions: _sessions, identity: _identity, thread: _thread, ...summary } = detail;
+  return summary;
+}
