@@ -11,6 +11,7 @@ import (
 	"github.com/guichet/guichet/plugins/line"
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk"
+	"github.com/guichet/guichet/plugins/webchat"
 )
 
 // builtin is one first-party plugin.
@@ -23,6 +24,7 @@ type builtin struct {
 // all is every first-party plugin. A new one is a line here.
 var all = []builtin{
 	of(line.Plugin),
+	of(webchat.Plugin),
 }
 
 // of makes an entry of a plugin; its name is its manifest's id.

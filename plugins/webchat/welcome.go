@@ -1,0 +1,76 @@
+package webchat
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// welcome is what a panel is shown first: how things stand and the newest messages. Everything that is durable after
+// the visit's watch stood is told beside it, so nothing falls between the two. Without a visit there is nothing yet.
+//
+// The page covers what the panel has (since) and more, as it is now, so that changes that it missed arrive with it;
+// where it does not reach back so far there is a gap.
+func (c *channel) welcome(ctx context.Context, v *visit, since string, address map[string]string) (welcomeFrame, error) {
+	w := welcomeFrame{
+		T: "welcome", Status: viewStatus(sdk.ThreadStatus{}), Messages: []messageView{}, Limits: theLimits,
+		Availability: c.availability.now(ctx, c.host.Conversations(), address), Now: time.Now().UTC(),
+	}
+	if v == nil {
+		w.Gap = since != ""
+		return w, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	page, more, err := c.host.Conversations().History(ctx, v.thread, "", pageSize)
+	if err != nil {
+		c.busy("history", err)
+		return w, err
+	}
+	v.noteAll(page)
+	w.Status = viewStatus(v.statusNow())
+	room := frameRoom - len(encode(w))
+	var cut bool
+	w.Messages, cut = c.fit(ctx, v.id, page, room)
+	w.More = more || cut
+	if since != "" {
+		switch {
+		case len(w.Messages) == 0 || since > w.Messages[len(w.Messages)-1].Position:
+			w.Gap = true // the panel knows what is no longer there
+		case w.More:
+			w.Gap = w.Messages[0].Position > since
+		}
+	}
+	return w, nil
+}
+
+// fit shows as many of the newest messages as there is room for, oldest first; cut when that is not all of them.
+func (c *channel) fit(ctx context.Context, visitor string, messages []sdk.ThreadMessage, room int) (views []messageView, cut bool) {
+	views = []messageView{}
+	for i := range slices.Backward(messages) {
+		view := c.viewMessage(ctx, visitor, &messages[i])
+		if room -= len(encode(view)) + 1; room < 0 && len(views) > 0 {
+			slices.Reverse(views)
+			return views, true
+		}
+		views = append(views, view)
+	}
+	slices.Reverse(views)
+	return views, false
+}
+
+// older goes one step back in the history.
+func (c *channel) older(ctx context.Context, v *visit, before string) (olderFrame, error) {
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	page, more, err := c.host.Conversations().History(ctx, v.thread, before, pageSize)
+	if err != nil {
+		c.busy("history", err)
+		return olderFrame{}, err
+	}
+	v.noteAll(page)
+	views, cut := c.fit(ctx, v.id, page, frameRoom-100)
+	return olderFrame{T: "older", Messages: views, More: more || cut}, nil
+}
