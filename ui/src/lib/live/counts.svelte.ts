@@ -43,7 +43,7 @@ export class Counts {
     this.#timer = undefined;
     this.#askedAt = performance.now();
     try {
-      this.#told = answered<Figures>(await (api.GET as (path: string) => Promise<{ data?: Figures; response: Response }>)('/api/v1/counts'));
+      this.#told = answered(await api.GET('/api/v1/counts'));
     } catch {
       // The last figures stand; the next change asks again.
     }
