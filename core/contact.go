@@ -42,8 +42,9 @@ type IdentityKey struct {
 	Value string `json:"value"`
 }
 
-// Identity attaches a key to a contact. Owner is the contact that the identity was first attached to and never
-// changes; Contact is who it belongs to now (differs after a merge, and when an agent has linked it to another).
+// Identity attaches a key to a contact. Owner is the contact of its own: the one it was first attached to, or one made
+// for it when that one stayed another's. Contact is who it belongs to now, which differs after a merge and when an agent
+// has linked it to another.
 type Identity struct {
 	IdentityKey
 	Contact   ID        `json:"contact"`

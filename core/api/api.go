@@ -46,6 +46,13 @@ type Desk interface {
 	Close(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
 	Transfer(ctx context.Context, a desk.Actor, id core.ID, to desk.Target) (*core.Conversation, error)
 	Remaining(offer *core.Offer) time.Duration
+	Counts(ctx context.Context, a desk.Actor) (desk.Counts, error)
+	SaveDraft(ctx context.Context, a desk.Actor, id core.ID, text string, visibility core.Visibility) (*core.Draft, error)
+	SetVariables(ctx context.Context, a desk.Actor, id core.ID, set map[string]*core.Variable) (*core.Conversation, error)
+	CreateContact(ctx context.Context, a desk.Actor, fields desk.ContactFields) (*core.Contact, error)
+	ChangeContact(ctx context.Context, a desk.Actor, id core.ID, fields desk.ContactFields) (*core.Contact, error)
+	LinkContact(ctx context.Context, a desk.Actor, id, contact core.ID) (*core.Conversation, error)
+	UnlinkContact(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
 	MergeContacts(ctx context.Context, a desk.Actor, from, into core.ID) (*core.Contact, error)
 	Presence(ctx context.Context, agent string) (*core.AgentStatus, error)
 	SetPresence(ctx context.Context, a desk.Actor, p core.Presence) (*core.AgentStatus, error)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -54,21 +55,41 @@ func (s *Server) conversations(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		list, next = make([]*live.Summary, 0, len(page.Conversations)), page.Next
-		names := live.NewContactNames(tx)
-		for _, c := range page.Conversations {
-			summary, err := live.Summarize(c, names)
-			if err != nil {
-				return err
-			}
-			list = append(list, summary)
-		}
-		return nil
+		next = page.Next
+		list, err = s.summarize(tx, page.Conversations)
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	return response.Page(w, list, next)
+}
+
+// summarize makes the summaries of a page.
+func (s *Server) summarize(tx *store.Tx, page []*core.Conversation) ([]*live.Summary, error) {
+	list, names := make([]*live.Summary, 0, len(page)), live.NewNames(tx, s.Desk.Setup())
+	for _, c := range page {
+		summary, err := live.Summarize(c, names)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, summary)
+	}
+	return list, nil
+}
+
+// counts tells how many conversations the lists of a person hold, without reading any.
+func (s *Server) counts(w http.ResponseWriter, r *http.Request) error {
+	me := actor(r)
+	c, err := s.Desk.Counts(r.Context(), me)
+	if err != nil {
+		return err
+	}
+	view := map[string]int{"mine": c.Mine, "waiting": c.Waiting}
+	if auth.May(me.Role, auth.Oversee) {
+		view["all"] = c.All
+	}
+	return response.JSON(w, http.StatusOK, view)
 }
 
 // queuesSeen are the queues whose waiting conversations a person sees.
@@ -87,6 +108,7 @@ func (s *Server) queuesSeen(a core.Agent) []string {
 // detail is a conversation with what its page shows beside the list's summary.
 type detail struct {
 	*live.Summary
+	Draft    *draftView               `json:"draft,omitempty"` // the asking agent's own
 	Context  map[string]core.Variable `json:"context"`
 	Sessions []sessionView            `json:"sessions"`
 	Identity identityOf               `json:"identity"`
@@ -109,8 +131,12 @@ type sessionView struct {
 	Reason       core.ClosureReason `json:"reason"`
 }
 
-func showDetail(tx *store.Tx, c *core.Conversation) (*detail, error) {
-	summary, err := live.Summarize(c, live.NewContactNames(tx))
+func (s *Server) showDetail(tx *store.Tx, me desk.Actor, c *core.Conversation) (*detail, error) {
+	summary, err := live.Summarize(c, live.NewNames(tx, s.Desk.Setup()))
+	if err != nil {
+		return nil, err
+	}
+	draft, err := tx.Draft(c.ID, me.Agent)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +149,7 @@ func showDetail(tx *store.Tx, c *core.Conversation) (*detail, error) {
 		return nil, err
 	}
 	d := &detail{
-		Summary: summary, Context: variables, Sessions: make([]sessionView, 0, len(sessions)),
+		Summary: summary, Draft: showDraft(draft), Context: variables, Sessions: make([]sessionView, 0, len(sessions)),
 		Identity: identityOf{Kind: c.Identity.Kind, Value: c.Identity.Value}, Thread: c.Thread.Kind,
 	}
 	if d.Context == nil {
@@ -148,13 +174,35 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// inSight reads a conversation that the person may see; to others it does not exist.
+// inSight reads a conversation that the person may see, or that belongs to the history of a customer whom they serve; to
+// others it does not exist.
 func (s *Server) inSight(tx *store.Tx, me desk.Actor, id core.ID) (*core.Conversation, error) {
 	c, err := tx.Conversation(id)
-	if err == nil && !s.Desk.MaySee(me, c) {
-		return nil, core.Errorf(core.NotFound, "there is no conversation %s", id)
+	if err != nil || s.Desk.MaySee(me, c) {
+		return c, err
 	}
-	return c, err
+	contact, err := tx.ResolveContact(c.Contact)
+	if err != nil {
+		return nil, err
+	}
+	serves, err := serving(tx, me, contact.ID)
+	if err == nil && !serves {
+		err = core.Errorf(core.NotFound, "there is no conversation %s", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// servingLooks is among how many of a contact's newest conversations one is looked for that goes on.
+const servingLooks = 20
+
+// serving reports whether a person has a conversation with a contact now. They may then read what was said before: who
+// answers a customer must know what others have told them.
+func serving(tx *store.Tx, me desk.Actor, contact core.ID) (bool, error) {
+	page, err := tx.ConversationsOfContact(contact, "", servingLooks)
+	return slices.ContainsFunc(page.Conversations, func(c *core.Conversation) bool { return c.Place().Agent == me.Agent }), err
 }
 
 func (s *Server) conversation(w http.ResponseWriter, r *http.Request) error {
@@ -168,7 +216,7 @@ func (s *Server) conversation(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		d, err = showDetail(tx, c)
+		d, err = s.showDetail(tx, actor(r), c)
 		return err
 	})
 	if err != nil {
@@ -214,7 +262,7 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request,
 func (s *Server) showConversation(w http.ResponseWriter, r *http.Request, c *core.Conversation) error {
 	var d *detail
 	err := s.Store.View(r.Context(), func(tx *store.Tx) (err error) {
-		d, err = showDetail(tx, c)
+		d, err = s.showDetail(tx, actor(r), c)
 		return err
 	})
 	if err != nil {
@@ -277,7 +325,7 @@ func (s *Server) offers(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		names := live.NewContactNames(tx)
+		names := live.NewNames(tx, s.Desk.Setup())
 		for _, c := range offered {
 			o, err := live.OfferOf(c, names)
 			if err != nil {

@@ -75,11 +75,12 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request) error {
 		Text        string          `json:"text"`
 		Visibility  core.Visibility `json:"visibility"`
 		Attachments []string        `json:"attachments"`
+		LastSeen    *uint64         `json:"last_seen"`
 	}
 	if err := request.JSON(r, &in); err != nil {
 		return err
 	}
-	draft := desk.Draft{ID: in.ID, Text: in.Text, Visibility: in.Visibility}
+	draft := desk.Draft{ID: in.ID, Text: in.Text, Visibility: in.Visibility, LastSeen: in.LastSeen}
 	for _, a := range in.Attachments {
 		upload, err := core.ParseID(a)
 		if err != nil {

@@ -144,8 +144,48 @@ func (s *Server) table() []route {
 			summary: "Let a person in again.", answers: answers{204: ""}, problems: []int{403, 404},
 		}),
 		v1(get, "/queues", auth.Answer, s.queues, operation{summary: "Queues, with how many wait.", answers: answers{200: "Queues"}}),
+		v1(get, "/contacts", auth.Answer, s.contacts, operation{
+			summary: "Contacts of which every word of the query begins a word of the name, e-mail address, company, telephone number or an " +
+				"identity; without a query all, the newest first. A page may be short and still go on.",
+			query:   []parameter{{name: "query", schema: object{"type": "string"}}, cursorParameter, limitParameter},
+			answers: answers{200: "Contacts"}, problems: []int{400},
+		}),
+		v1(post, "/contacts", auth.Answer, s.createContact, operation{
+			summary: "Add a contact.", body: "ContactFields", answers: answers{201: "Contact"}, problems: []int{400},
+		}),
 		v1(get, "/contacts/:contact", auth.Answer, s.contact, operation{
-			summary: "A contact of a conversation that one may see.", answers: answers{200: "Contact"}, problems: []int{404},
+			summary: "A contact; of a merged one, the contact that stands for it.", answers: answers{200: "Contact"}, problems: []int{404},
+		}),
+		v1(http.MethodPatch, "/contacts/:contact", auth.Answer, s.changeContact, operation{
+			summary: "Change what is written about a contact; what is absent stays, an empty text clears.", body: "ContactFields",
+			answers: answers{200: "Contact"}, problems: []int{400, 404},
+		}),
+		v1(get, "/contacts/:contact/conversations", auth.Answer, s.contactConversations, operation{
+			summary: "A contact's conversations, the newest first: those that one may see, or all while one serves the contact.",
+			query:   []parameter{cursorParameter, limitParameter}, answers: answers{200: "Conversations"}, problems: []int{400, 404},
+		}),
+		v1(put, "/conversations/:conversation/contact", auth.Answer, s.linkContact, operation{
+			summary: "Say whose the identity behind a conversation is: its conversations are that contact's, now and later.", body: "LinkContact",
+			answers: answers{200: "ConversationDetail"}, problems: []int{400, 404, 409},
+		}),
+		v1(del, "/conversations/:conversation/contact", auth.Answer, s.unlinkContact, operation{
+			summary: "Give the identity behind a conversation a contact of its own again.",
+			answers: answers{200: "ConversationDetail"}, problems: []int{404, 409},
+		}),
+		v1(get, "/search", auth.Answer, s.search, operation{
+			summary: "Up to ten contacts, and up to ten of the newest conversations with them that one may see.",
+			query:   []parameter{{name: "query", schema: object{"type": "string"}}}, answers: answers{200: "Found"},
+		}),
+		v1(get, "/counts", auth.Answer, s.counts, operation{
+			summary: "How many conversations are one's own, wait in one's queues, and, for supervisors, are not closed.", answers: answers{200: "Counts"},
+		}),
+		v1(put, "/conversations/:conversation/draft", auth.Answer, s.saveDraft, operation{
+			summary: "Keep what one has begun to write; an empty text removes it.", body: "SaveDraft", answers: answers{200: "SavedDraft"},
+			problems: []int{404},
+		}),
+		v1(put, "/conversations/:conversation/variables", auth.Answer, s.setVariables, operation{
+			summary: "Set context variables; null removes one.", body: "SetVariables", answers: answers{200: "ConversationDetail"},
+			problems: []int{404, 409},
 		}),
 		v1(post, "/contacts/:contact/merge", auth.Oversee, s.mergeContact, operation{
 			summary: "Say that a contact is the same person as another, into which it is merged; answers with that one.",

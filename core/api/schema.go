@@ -58,7 +58,8 @@ func schemas() object {
 	summary := object{
 		"id": id, "version": whole, "state": oneOf(core.Open, core.Active, core.Waiting, core.WrappingUp, core.Closed),
 		"channel": text, "account": text, "workstream": text, "queue": text, "assignee": text, "former": text, "offered_to": text,
-		"contact": ref("Named"), "language": text, "last_seq": whole, "last_message": orNull("Preview"),
+		"contact": ref("Named"), "plugin": text, "queue_name": text, "assignee_name": text, "language": text, "last_seq": whole,
+		"read_up_to": whole, "first_words": text, "last_message": orNull("Preview"), "window_until": maybe,
 		"last_customer_message": orNull("Preview"), "waiting_since": maybe, "queued_since": maybe, "unread": whole, "window": maybe,
 		"no_reply": yes, "created_at": time_, "last_activity": time_, "closed_at": maybe,
 	}
@@ -73,8 +74,8 @@ func schemas() object {
 		"Problem": record(object{
 			"type": text, "title": text, "status": whole, "detail": text, "code": text, "field": text, "instance": text,
 		}, "detail", "field", "instance"),
-		"Named":   record(object{"id": text, "name": text}),
-		"Preview": record(object{"seq": whole, "from": text, "text": text, "at": time_}),
+		"Named":   record(object{"id": text, "name": text, "anonymous": yes}),
+		"Preview": record(object{"seq": whole, "from": text, "kind": text, "text": text, "at": time_, "internal": yes}, "kind", "internal"),
 
 		"Setup":          record(object{"token": text, "email": text, "name": text, "password": text}, "name"),
 		"SignIn":         record(object{"email": text, "password": text}),
@@ -100,7 +101,8 @@ func schemas() object {
 		"ConversationDetail": record(with(summary, object{
 			"context":  object{"type": "object", "additionalProperties": record(object{"type": oneOf("text", "number"), "value": text})},
 			"sessions": object{"type": "array", "items": ref("Session")}, "identity": record(object{"kind": text, "value": text}), "thread": text,
-		}), summaryOptional...),
+			"draft": ref("SavedDraft"),
+		}), append(summaryOptional, "draft")...),
 		"Session": record(object{
 			"number": whole, "agent": text, "queue": text, "participants": object{"type": "array", "items": ref("Participant")},
 			"offered_at": maybe, "accepted_at": maybe, "closed_at": maybe, "reason": text,
@@ -112,8 +114,8 @@ func schemas() object {
 
 		"Draft": record(object{
 			"id": object{"type": "string", "minLength": 1, "maxLength": 64}, "text": text, "visibility": oneOf(core.Public, core.InternalNote),
-			"attachments": texts,
-		}, "text", "visibility", "attachments"),
+			"attachments": texts, "last_seen": object{"type": "integer", "minimum": 0},
+		}, "text", "visibility", "attachments", "last_seen"),
 		"Message": record(object{
 			"id": text, "conversation": id, "seq": whole, "kind": text, "from": record(object{"kind": text, "id": text, "name": text}),
 			"visibility": oneOf(core.Public, core.InternalNote), "text": text, "attachments": object{"type": "array", "items": ref("Attachment")},
@@ -136,15 +138,6 @@ func schemas() object {
 		"SetPassword": record(object{"password": text}),
 		"Queue":       record(object{"id": text, "name": text, "priority": whole, "members": texts, "mine": yes, "waiting": whole}),
 		"Queues":      listOf("Queue"),
-		"Contact": record(object{
-			"id": id, "name": text, "email": text, "phone": text, "language": text, "company": text, "created_at": time_,
-			"identities": object{"type": "array", "items": record(object{
-				"kind": text, "value": text, "account": text, "name": text, "verified": yes, "blocked": yes, "opted_out": yes,
-			})},
-		}),
-
-		"MergeContact": record(object{"into": id}),
-
 		"Plugin": record(object{
 			"name": text, "version": text, "state": text, "uptime_ms": whole, "restarts": whole, "next_start": maybe,
 			"last_exit": orNull("Exit"), "spooled": whole, "accounts": texts, "notice": text,

@@ -123,24 +123,36 @@ func (d *Desk) append(tx *store.Tx, c *core.Conversation, m *core.Message) {
 	if m.Kind != "text" {
 		preview.Kind = m.Kind
 	}
+	preview.Internal = m.Visibility == core.InternalNote
 	c.LastMessage = preview
 	if m.From.Kind == core.FromCustomer {
 		c.LastCustomerMessage = preview
 		c.Unread++
+		if c.FirstWords == nil && m.Text != "" {
+			c.FirstWords = &core.FirstWords{Seq: m.Seq, Text: FirstWords(m.Text)}
+		}
 	}
 }
 
-// previewLength is how many characters of a message a list shows.
-const previewLength = 200
+// How many characters lists show of a message, and of a customer's first words.
+const (
+	previewLength    = 200
+	firstWordsLength = 120
+)
 
 // shortened returns the beginning of a text, as lists show it.
-func shortened(text string) string {
-	if len(text) <= previewLength {
+func shortened(text string) string { return beginning(text, previewLength) }
+
+// FirstWords returns the beginning of a customer's first words, as lists of former conversations show it.
+func FirstWords(text string) string { return beginning(text, firstWordsLength) }
+
+func beginning(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
 	n := 0
 	for i := range text {
-		if n++; n == previewLength {
+		if n++; n == most {
 			return cut(text, i)
 		}
 	}

@@ -116,6 +116,7 @@ func (d *Desk) MarkRead(ctx context.Context, a Actor, id core.ID) error {
 			return c, nil
 		}
 		c.Unread, signal = 0, c.Assignee == a.Agent
+		c.ReadUpTo = c.LastSeq
 		tx.PutConversation(c, false)
 		return c, nil
 	})

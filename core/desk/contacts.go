@@ -52,7 +52,7 @@ func (d *Desk) MergeContacts(ctx context.Context, a Actor, from, into core.ID) (
 func takeMissing(into, from *core.Contact) {
 	for _, field := range []struct{ into, from *string }{
 		{&into.Name, &from.Name}, {&into.Email, &from.Email}, {&into.Phone, &from.Phone}, {&into.Language, &from.Language},
-		{&into.Picture, &from.Picture},
+		{&into.Picture, &from.Picture}, {&into.CompanyName, &from.CompanyName}, {&into.Note, &from.Note},
 	} {
 		if *field.into == "" {
 			*field.into = *field.from

@@ -70,6 +70,7 @@ type Desk struct {
 	signals    *signals
 	presence   connections
 	watch      watch
+	tally      *tally
 
 	background context.Context
 	cancel     context.CancelFunc
@@ -92,6 +93,7 @@ func New(o Options) *Desk {
 	d.timers = newTimers(d)
 	d.profiles = newProfiles(d)
 	d.signals = newSignals(d)
+	d.tally = newTally()
 	return d
 }
 
@@ -181,6 +183,7 @@ func (d *Desk) load(ctx context.Context) error {
 		}
 	}
 	d.timers.signal()
+	d.tally.load(ctx, d)
 	return nil
 }
 

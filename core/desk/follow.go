@@ -12,8 +12,13 @@ import (
 func (d *Desk) dispatch(event store.Event) {
 	switch string(event.Topic) {
 	case core.TopicConversation:
-		if e, ok := decodeEvent[core.ConversationEvent](d, event); ok && routable(e) {
-			d.router.look(e.Conversation)
+		if e, ok := decodeEvent[core.ConversationEvent](d, event); ok {
+			if e.Place != nil {
+				d.tally.hear(e.Conversation, *e.Place)
+			}
+			if routable(e) {
+				d.router.look(e.Conversation)
+			}
 		}
 	case core.TopicAgent:
 		if e, ok := decodeEvent[core.AgentEvent](d, event); ok {

@@ -117,6 +117,9 @@ func preview(c *core.Conversation, m *core.Message) bool {
 			p.Text, shown = shortened(m.Text), true
 		}
 	}
+	if w := c.FirstWords; w != nil && w.Seq == m.Seq {
+		w.Text, shown = FirstWords(m.Text), true
+	}
 	return shown
 }
 
@@ -263,9 +266,6 @@ func (d *Desk) applyIdentityChange(tx *store.Tx, a *arrival) error {
 	d.tell(tx, c, a)
 	return nil
 }
-
-// maxVariables is how many context variables a channel may set.
-const maxVariables = 100
 
 // applyStart begins a conversation without a message, or asks for a person in the one that goes on.
 func (d *Desk) applyStart(tx *store.Tx, a *arrival) (*core.Identity, error) {

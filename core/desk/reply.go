@@ -29,10 +29,14 @@ type Draft struct {
 	Text        string
 	Visibility  core.Visibility // public unless said otherwise
 	Attachments []core.ID       // uploads
+	// LastSeen is the seq of the newest message that the author had before their eyes; nil when they do not say.
+	LastSeen *uint64
 }
 
 // Reply stores an agent's message and, when it is public, puts it in the outbox in the same transaction. The same draft
-// again returns the same message with created false; another draft under the same id is a Conflict.
+// again returns the same message with created false; another draft under the same id is a Conflict. A public one is
+// refused as AnsweredMeanwhile when somebody else has answered since the author last looked. What the author had begun
+// to write here is forgotten.
 func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *core.Message, created bool, err error) {
 	if draft.Visibility == "" {
 		draft.Visibility = core.Public
@@ -65,6 +69,11 @@ func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *
 			if err := d.maySend(a, c, len(draft.Attachments) > 0); err != nil {
 				return err
 			}
+			if draft.LastSeen != nil {
+				if err := notAnswered(tx, a, c, *draft.LastSeen); err != nil {
+					return err
+				}
+			}
 		}
 		m = &core.Message{
 			ID: draft.ID, Kind: "text", From: a.author(), Visibility: draft.Visibility, Text: draft.Text, State: core.Received,
@@ -82,6 +91,10 @@ func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *
 			c.WaitingSince, c.Unread = time.Time{}, 0
 		}
 		d.append(tx, c, m)
+		if draft.Visibility == core.Public {
+			c.ReadUpTo = c.LastSeq
+		}
+		tx.DeleteDraft(c.ID, a.Agent)
 		tx.PutConversation(c, false)
 		if draft.Visibility == core.Public {
 			enqueue(tx, c, m)
@@ -92,6 +105,43 @@ func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *
 		return nil, false, err
 	}
 	return m, created, nil
+}
+
+// answersSought is how many of the newest messages are looked at for another's answer, and how many at a time.
+const (
+	answersSought = 2000
+	answersAtOnce = 100
+)
+
+// notAnswered refuses when another agent, or a bot, has answered the customer after the message seen last.
+func notAnswered(tx *store.Tx, a Actor, c *core.Conversation, seen uint64) error {
+	if c.LastSeq > answersSought {
+		seen = max(seen, c.LastSeq-answersSought)
+	}
+	for seen < c.LastSeq {
+		list, err := tx.Messages(c.ID, seen, answersAtOnce)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		for _, m := range list {
+			if m.Visibility != core.Public || m.Kind == "activity" {
+				continue
+			}
+			if m.From.Kind == core.FromBot || m.From.Kind == core.FromAgent && m.From.ID != a.Agent {
+				who := m.From.Name
+				if who == "" {
+					who = "somebody else"
+				}
+				return core.Errorf(core.AnsweredMeanwhile, "%s has answered meanwhile: look at the answer, then send yours again", who)
+			}
+			seen = m.Seq
+		}
+		seen = list[len(list)-1].Seq
+	}
+	return nil
 }
 
 func enqueue(tx *store.Tx, c *core.Conversation, m *core.Message) {

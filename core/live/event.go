@@ -262,7 +262,7 @@ func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) erro
 	}
 	var list []*reading
 	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
-		list, err = readContact(tx, e.Contact)
+		list, err = readContact(tx, h.setup(), e.Contact)
 		return err
 	})
 	if err != nil {
@@ -276,12 +276,12 @@ func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) erro
 	return nil
 }
 
-func readContact(tx *store.Tx, contact core.ID) ([]*reading, error) {
+func readContact(tx *store.Tx, setup *core.Setup, contact core.ID) ([]*reading, error) {
 	page, err := tx.ConversationsOfContact(contact, "", conversationsPerContact)
 	if err != nil {
 		return nil, err
 	}
-	names := NewContactNames(tx)
+	names := NewNames(tx, setup)
 	var list []*reading
 	for _, c := range page.Conversations {
 		if c.State == core.Closed {
@@ -329,13 +329,13 @@ func readPresence(tx *store.Tx, agent string, pos uint64) (*slot, error) {
 func (h *Hub) read(ctx context.Context, id core.ID) (*reading, error) {
 	var r *reading
 	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
-		r, err = readConversation(tx, id)
+		r, err = readConversation(tx, h.setup(), id)
 		return err
 	})
 	return r, err
 }
 
-func readConversation(tx *store.Tx, id core.ID) (*reading, error) {
+func readConversation(tx *store.Tx, setup *core.Setup, id core.ID) (*reading, error) {
 	c, err := tx.Conversation(id)
 	if core.CodeOf(err) == core.NotFound {
 		return &reading{id: id}, nil
@@ -343,10 +343,10 @@ func readConversation(tx *store.Tx, id core.ID) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newReading(tx, NewContactNames(tx), c)
+	return newReading(tx, NewNames(tx, setup), c)
 }
 
-func newReading(tx *store.Tx, names *ContactNames, c *core.Conversation) (*reading, error) {
+func newReading(tx *store.Tx, names *Names, c *core.Conversation) (*reading, error) {
 	summary, err := Summarize(c, names)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ package live
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -165,11 +166,19 @@ func (h *Hub) checkSetup() {
 	h.adopt(now)
 }
 
+// sameNames reports whether lists show the same names under two configurations.
+func sameNames(was, now *core.Setup) bool {
+	return maps.EqualFunc(was.Queues, now.Queues, func(a, b *core.Queue) bool { return a.Name == b.Name }) &&
+		maps.EqualFunc(was.Agents, now.Agents, func(a, b *core.Agent) bool { return a.Name == b.Name }) &&
+		maps.EqualFunc(was.Accounts, now.Accounts, func(a, b *core.Account) bool { return a.Plugin == b.Plugin })
+}
+
 // adopt brings viewers up to date with a configuration. h.mu is held.
 func (h *Hub) adopt(now *core.Setup) {
 	if now == h.applied {
 		return
 	}
+	renamed := !sameNames(h.applied, now)
 	h.applied = now
 	h.epoch = h.pos + 1
 	for s := range h.sockets {
@@ -177,7 +186,7 @@ func (h *Hub) adopt(now *core.Setup) {
 		switch {
 		case !ok:
 			s.stop(CloseGone, "this person is no longer configured")
-		case !v.same(s.viewer):
+		case renamed || !v.same(s.viewer):
 			s.viewer = v
 			s.resync()
 		default:

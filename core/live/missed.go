@@ -60,20 +60,20 @@ func first[K comparable](of map[K]*concern, key K, pos uint64) *concern {
 
 // read turns what was missed into slots with what the records say now. Offers that ring are told again: which of them
 // the client knows already cannot be told from the log.
-func (m *missed) read(tx *store.Tx, v *viewer, since uint64) (list []*slot, read []*reading, err error) {
+func (m *missed) read(tx *store.Tx, setup *core.Setup, v *viewer, since uint64) (list []*slot, read []*reading, err error) {
 	tell := func(r *reading, c *concern) {
 		list = append(list, r.slot(c.at, v, c.lost))
 		read = append(read, r)
 	}
 	for id, c := range m.conversations {
-		r, err := readConversation(tx, id)
+		r, err := readConversation(tx, setup, id)
 		if err != nil {
 			return nil, nil, err
 		}
 		tell(r, c)
 	}
 	for id, c := range m.contacts {
-		others, err := readContact(tx, id)
+		others, err := readContact(tx, setup, id)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -103,7 +103,7 @@ func (m *missed) read(tx *store.Tx, v *viewer, since uint64) (list []*slot, read
 	if err != nil {
 		return nil, nil, err
 	}
-	names := NewContactNames(tx)
+	names := NewNames(tx, setup)
 	for _, c := range offered {
 		r, err := newReading(tx, names, c)
 		if err != nil {

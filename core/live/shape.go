@@ -20,47 +20,55 @@ type Summary struct {
 	Former              string        `json:"former,omitempty"`
 	OfferedTo           string        `json:"offered_to,omitempty"`
 	Contact             Named         `json:"contact"`
+	Plugin              string        `json:"plugin"` // of the account
+	QueueName           string        `json:"queue_name"`
+	AssigneeName        string        `json:"assignee_name"`
 	Language            string        `json:"language,omitempty"`
 	LastSeq             uint64        `json:"last_seq"`
+	ReadUpTo            uint64        `json:"read_up_to"` // seq of the newest message that has been read
+	FirstWords          string        `json:"first_words"`
 	LastMessage         *core.Preview `json:"last_message"`
 	LastCustomerMessage *core.Preview `json:"last_customer_message"`
 	WaitingSince        *time.Time    `json:"waiting_since"`
 	QueuedSince         *time.Time    `json:"queued_since"`
 	Unread              int           `json:"unread"`
-	Window              *time.Time    `json:"window"` // until when free text may be sent; null where there is no such limit
+	Window              *time.Time    `json:"window"`       // until when free text may be sent; null where there is no such limit
+	WindowUntil         *time.Time    `json:"window_until"` // the same as window
 	NoReply             bool          `json:"no_reply,omitempty"`
 	CreatedAt           time.Time     `json:"created_at"`
 	LastActivity        time.Time     `json:"last_activity"`
 	ClosedAt            *time.Time    `json:"closed_at"`
 }
 
-// Named is a reference with the name to show.
+// Named is a contact with the name to show.
 type Named struct {
-	ID   core.ID `json:"id"`
-	Name string  `json:"name"`
+	ID        core.ID `json:"id"`
+	Name      string  `json:"name"`
+	Anonymous bool    `json:"anonymous"` // nothing is known by which a person would call them
 }
 
-// ContactNames resolves contacts to names within one transaction.
-type ContactNames struct {
+// Names resolves contacts, queues, agents and accounts to what lists show of them, within one transaction.
+type Names struct {
 	tx    *store.Tx
+	setup *core.Setup
 	known map[core.ID]Named
 }
 
-// NewContactNames returns a resolver that is valid as long as tx.
-func NewContactNames(tx *store.Tx) *ContactNames {
-	return &ContactNames{tx: tx, known: map[core.ID]Named{}}
+// NewNames returns a resolver that is valid as long as tx.
+func NewNames(tx *store.Tx, setup *core.Setup) *Names {
+	return &Names{tx: tx, setup: setup, known: map[core.ID]Named{}}
 }
 
 // Of returns the contact that stands for id now. One that is missing keeps its id and has no name.
-func (n *ContactNames) Of(id core.ID) (Named, error) {
+func (n *Names) Of(id core.ID) (Named, error) {
 	if named, ok := n.known[id]; ok {
 		return named, nil
 	}
-	named := Named{ID: id}
+	named := Named{ID: id, Anonymous: true}
 	contact, err := n.tx.ResolveContact(id)
 	switch {
 	case err == nil:
-		named = Named{ID: contact.ID, Name: contact.Name}
+		named = Named{ID: contact.ID, Name: contact.Name, Anonymous: contact.Anonymous()}
 	case core.CodeOf(err) != core.NotFound:
 		return named, err
 	}
@@ -69,7 +77,7 @@ func (n *ContactNames) Of(id core.ID) (Named, error) {
 }
 
 // Summarize makes the summary of a conversation.
-func Summarize(c *core.Conversation, names *ContactNames) (*Summary, error) {
+func Summarize(c *core.Conversation, names *Names) (*Summary, error) {
 	contact, err := names.Of(c.Contact)
 	if err != nil {
 		return nil, err
@@ -78,11 +86,27 @@ func Summarize(c *core.Conversation, names *ContactNames) (*Summary, error) {
 		ID: c.ID, Version: c.Version, State: c.State, Channel: c.Channel, Account: c.Account, Workstream: c.Workstream,
 		Queue: c.Queue, Assignee: c.Assignee, Former: c.Former, Contact: contact, Language: c.Language, LastSeq: c.LastSeq,
 		LastMessage: c.LastMessage, LastCustomerMessage: c.LastCustomerMessage, WaitingSince: at(c.WaitingSince),
-		QueuedSince: at(c.QueuedSince), Unread: c.Unread, Window: at(c.Window), NoReply: c.NoReply,
+		QueuedSince: at(c.QueuedSince), Unread: c.Unread, ReadUpTo: c.ReadUpTo, Window: at(c.Window),
+		WindowUntil: at(c.Window), NoReply: c.NoReply,
 		CreatedAt: c.CreatedAt, LastActivity: c.LastActivity, ClosedAt: at(c.ClosedAt),
 	}
 	if c.Offer != nil {
 		s.OfferedTo = c.Offer.Agent
+	}
+	if c.FirstWords != nil {
+		s.FirstWords = c.FirstWords.Text
+	}
+	if c.Unread == 0 {
+		s.ReadUpTo = c.LastSeq
+	}
+	if account := names.setup.Accounts[c.Account]; account != nil {
+		s.Plugin = account.Plugin
+	}
+	if queue := names.setup.Queues[c.Queue]; queue != nil {
+		s.QueueName = queue.Name
+	}
+	if agent := names.setup.Agents[c.Assignee]; agent != nil {
+		s.AssigneeName = agent.Name
 	}
 	return s, nil
 }
@@ -109,7 +133,7 @@ type Offer struct {
 
 // OfferOf makes the view of a conversation's offer; nil when none rings. How long it still rings is filled in last, by
 // [Offer.For].
-func OfferOf(c *core.Conversation, names *ContactNames) (*Offer, error) {
+func OfferOf(c *core.Conversation, names *Names) (*Offer, error) {
 	if c.Offer == nil {
 		return nil, nil
 	}

@@ -59,7 +59,7 @@ type snapshot struct {
 
 // readSnapshot reads a viewer's live state: what is theirs, what rings at them, what waits in their queues; for those
 // who see all, everything that is not closed.
-func readSnapshot(tx *store.Tx, v *viewer) (*snapshot, error) {
+func readSnapshot(tx *store.Tx, setup *core.Setup, v *viewer) (*snapshot, error) {
 	status, err := tx.AgentStatus(v.agent.ID)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func readSnapshot(tx *store.Tx, v *viewer) (*snapshot, error) {
 	snap := &snapshot{me: me{
 		Agent: v.agent.ID, Presence: status.Presence, Load: status.Load, Capacity: v.agent.Capacity,
 	}}
-	names, have := NewContactNames(tx), make(map[core.ID]bool)
+	names, have := NewNames(tx, setup), make(map[core.ID]bool)
 	add := func(c *core.Conversation) error {
 		if have[c.ID] || !v.holds(c) {
 			return nil
@@ -141,7 +141,7 @@ func (h *Hub) begin(ctx context.Context, s *socket) ([]snapshotFrame, error) {
 	h.mu.Unlock()
 	var snap *snapshot
 	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
-		snap, err = readSnapshot(tx, v)
+		snap, err = readSnapshot(tx, h.setup(), v)
 		return err
 	})
 	if err != nil {
@@ -219,7 +219,7 @@ func (h *Hub) resume(ctx context.Context, s *socket, since uint64) ([]*slot, err
 	var list []*slot
 	var read []*reading
 	err = h.store.View(ctx, func(tx *store.Tx) error {
-		list, read, err = m.read(tx, v, since)
+		list, read, err = m.read(tx, h.setup(), v, since)
 		return err
 	})
 	if err != nil {

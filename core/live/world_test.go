@@ -281,7 +281,7 @@ func (w *world) expected(agent string) state {
 	v, _ := newViewer(w.current(), agent)
 	want := newState()
 	must(w.store.View(context.Background(), func(tx *store.Tx) error {
-		snap, err := readSnapshot(tx, v)
+		snap, err := readSnapshot(tx, w.current(), v)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/hex"
+
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
 )
@@ -51,6 +53,12 @@ func (tx *Tx) Contacts(after core.ID, limit int) ([]*core.Contact, error) {
 }
 
 func identityHash(k core.IdentityKey) [16]byte { return hash16(k.Scope, k.Kind, k.Value) }
+
+// IdentityID returns a short name for an identity, the same for ever.
+func IdentityID(k core.IdentityKey) string {
+	h := identityHash(k)
+	return hex.EncodeToString(h[:])
+}
 
 func identityKey(k core.IdentityKey) key { return newKey(familyIdentity).hash(identityHash(k)) }
 

@@ -45,6 +45,11 @@ func (tx *Tx) ConversationsOfContact(contact core.ID, cursor string, limit int) 
 	return tx.pageOf(prefixes, cursor, limit)
 }
 
+// ConversationsUnder lists the conversations that name a contact, the newest first, without those of its aliases.
+func (tx *Tx) ConversationsUnder(contact core.ID, cursor string, limit int) (Page, error) {
+	return tx.page(newKey(familyList, listContact).id(contact), cursor, limit)
+}
+
 // WaitingIn lists what waits in the queues, the longest waiting first.
 func (tx *Tx) WaitingIn(queues []string, cursor string, limit int) (Page, error) {
 	prefixes := make([]key, len(queues))

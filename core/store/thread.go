@@ -31,3 +31,18 @@ func (tx *Tx) ConversationsOfThread(account string, t core.Thread, before *core.
 	}
 	return list, nil
 }
+
+// WaitingOrder returns who waits in a queue, the longest waiting first, at most limit.
+func (tx *Tx) WaitingOrder(queue string, limit int) ([]core.ID, error) {
+	prefix := newKey(familyList, listQueue).name(queue)
+	r := keysOf(prefix)
+	r.Limit = limit
+	var list []core.ID
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, idAt(p.Key, len(prefix)+8))
+	}
+	return list, nil
+}
