@@ -51,6 +51,7 @@ export class Colleagues {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #askSoon(): void {

@@ -51,6 +51,7 @@ export class Counts {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #count(view: ConversationView, told: number): number {

@@ -99,6 +99,10 @@ class LiveDesk implements Desk {
     this.#end();
   }
 
+  resume(): void {
+    if (this.link === 'signed-out') this.start();
+  }
+
   get link(): Link {
     return this.#link.state;
   }

@@ -77,14 +77,15 @@ export class Outbox {
     this.#prefix = `guichet.outbox.${me}.`;
   }
 
-  /** start takes up what an earlier page has left. */
+  /** start takes up what an earlier page, or the time before one signed in again, has left. */
   start(): void {
+    this.#stopped = false;
     const left = remembered
       .keys(this.#prefix)
       .map((key) => remembered.read<Kept>(key))
       .filter((kept) => kept !== undefined)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const kept of left) this.#insert(revive(kept));
+    for (const kept of left) if (!this.of(kept.conversation).some((entry) => entry.id === kept.id)) this.#insert(revive(kept));
     window.addEventListener('storage', this.#otherTab);
     this.flush();
   }

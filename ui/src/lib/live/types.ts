@@ -104,4 +104,6 @@ export interface Desk {
   setPresence(presence: string): Promise<void>;
   upload(file: File, progress: (part: number) => void, abort: AbortSignal): Promise<Attachment>;
   stop(): void;
+  /** Goes on after the same person has signed in again; what is shown stays as it is until it is brought up to date. */
+  resume(): void;
 }
