@@ -1,0 +1,441 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Browser, Clock, Desk, Network } from './fake';
+import { Memory } from './keep';
+
+let clock: Clock;
+let network: Network;
+let desk: Desk;
+let browser: Browser;
+
+beforeEach(() => {
+  clock = new Clock();
+  network = new Network(clock);
+  desk = new Desk();
+  browser = new Browser(clock, network, desk, new Memory());
+});
+
+const own = () => desk.messages.filter((m) => m.client).map((m) => m.text);
+
+describe('a visitor writes', () => {
+  it('stores nothing at the server and nothing in the browser before the first message', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    expect(tab.view.link).toBe('live');
+    expect(browser.store.length).toBe(0);
+    expect([...desk.lines][0]?.hello?.token).toBeUndefined();
+  });
+
+  it('shows a message at once, then as stored, once', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('Hello');
+    expect(tab.view.outgoing.map((o) => [o.text, o.on])).toEqual([['Hello', 'way']]);
+    await clock.run(1000);
+    expect(tab.view.outgoing).toEqual([]);
+    expect(tab.view.messages.map((m) => m.text)).toEqual(['Hello']);
+    expect(tab.view.status.state).toBe('open');
+    expect(tab.twice).toEqual([]);
+  });
+
+  it('sends one after the other', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    for (const text of ['one', 'two', 'three']) tab.talk.write(text);
+    await clock.run(10);
+    expect(desk.received.length).toBeLessThanOrEqual(1);
+    await clock.run(1000);
+    expect(own()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('gives the context variables with the message that begins a conversation only', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    const sent: unknown[] = [];
+    const hear = desk.hear.bind(desk);
+    desk.hear = (frame) => (frame.t === 'send' && sent.push(frame.context), hear(frame));
+    tab.talk.write('one', [], { cart: '3' });
+    await clock.run(1000);
+    tab.talk.write('two', [], { cart: '4' });
+    await clock.run(1000);
+    expect(sent).toEqual([{ cart: '3' }, undefined]);
+  });
+});
+
+describe('without a network', () => {
+  it('keeps what was written and sends it by itself', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    network.down = true;
+    network.cut();
+    tab.talk.write('kept');
+    await clock.run(60_000);
+    expect(tab.view.link).toBe('lost');
+    expect(tab.view.outgoing.map((o) => o.on)).toEqual(['network']);
+    network.down = false;
+    tab.talk.link.wake();
+    await clock.run(2000);
+    expect(own()).toEqual(['kept']);
+    expect(tab.view.outgoing).toEqual([]);
+  });
+
+  it('sends a message again under its id when the answer was lost', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('once');
+    await clock.run(30); // it has arrived, the answer is under way
+    expect(own()).toEqual(['once']);
+    network.cut();
+    await clock.run(20_000);
+    expect(own()).toEqual(['once']);
+    expect(tab.texts).toEqual(['once']);
+    expect(tab.twice).toEqual([]);
+  });
+
+  it('sends it after a reload in the middle', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    network.dead = true;
+    tab.talk.write('one');
+    tab.talk.write('two');
+    await clock.run(500);
+    tab.leave();
+    network.dead = false;
+    const again = browser.tab();
+    await clock.run(2000);
+    expect(own()).toEqual(['one', 'two']);
+    expect(again.texts).toEqual(['one', 'two']);
+  });
+
+  it('notices a connection that died silently', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hello');
+    await clock.run(1000);
+    network.dead = true;
+    await clock.run(30_000);
+    expect(tab.view.link).not.toBe('live');
+    network.dead = false;
+    desk.say('there?');
+    await clock.run(60_000);
+    expect(tab.texts).toEqual(['hello', 'there?']);
+  });
+
+  it('finds out at once after sleep', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    network.dead = true;
+    tab.talk.link.wake();
+    await clock.run(4100);
+    expect(tab.view.link).toBe('lost');
+  });
+
+  it('waits longer and longer, with jitter, up to half a minute', async () => {
+    const tab = browser.tab();
+    network.down = true;
+    const tries: number[] = [];
+    const socket = network.lines.add.bind(network.lines);
+    network.lines.add = (line) => (tries.push(clock.now), socket(line));
+    await clock.run(600_000);
+    expect(tab.view.link).toBe('lost');
+    const pauses = tries.slice(1).map((t, i) => t - (tries[i] ?? 0));
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(31_000);
+    expect(Math.min(...pauses.slice(-5))).toBeGreaterThan(15_000);
+  });
+});
+
+describe('a connection that resumes', () => {
+  it('takes up where it was', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hello');
+    await clock.run(1000);
+    network.down = true;
+    network.cut();
+    desk.say('first');
+    desk.say('second');
+    await clock.run(5000);
+    network.down = false;
+    await clock.run(60_000);
+    expect(tab.texts).toEqual(['hello', 'first', 'second']);
+    expect(tab.heardNews).toEqual(['first', 'second']);
+  });
+
+  it('forgets what it has when there were too many, and finds it again when asked', async () => {
+    desk.pageSize = 3;
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hello');
+    await clock.run(1000);
+    network.down = true;
+    network.cut();
+    for (let i = 1; i <= 6; i++) desk.say(`m${i}`);
+    await clock.run(5000);
+    network.down = false;
+    await clock.run(60_000);
+    expect(tab.texts).toEqual(['m4', 'm5', 'm6']);
+    expect(tab.view.more).toBe(true);
+    tab.talk.older();
+    tab.talk.older();
+    await clock.run(1000);
+    expect(tab.texts).toEqual(['m1', 'm2', 'm3', 'm4', 'm5', 'm6']);
+    tab.talk.older();
+    await clock.run(1000);
+    expect(tab.texts[0]).toBe('hello');
+    expect(tab.view.more).toBe(false);
+  });
+
+  it('shows a changed message in its place', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hello');
+    await clock.run(1000);
+    const said = desk.say('at nine');
+    desk.say('or so');
+    desk.tell({ t: 'message', message: { ...said, text: 'at ten', edited: true } });
+    await clock.run(1000);
+    expect(tab.texts).toEqual(['hello', 'at ten', 'or so']);
+  });
+});
+
+describe('what the server answers', () => {
+  it('waits when it is told to, in order', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    desk.answers.push((id) => ({ t: 'later', id, after: 5 }));
+    tab.talk.write('one');
+    tab.talk.write('two');
+    await clock.run(3000);
+    expect(own()).toEqual([]);
+    expect(tab.view.outgoing.map((o) => o.on)).toEqual(['later', 'way']);
+    await clock.run(5000);
+    expect(own()).toEqual(['one', 'two']);
+  });
+
+  it('shows what was refused and goes on with the rest', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    desk.answers.push((id) => ({ t: 'refused', id, code: 'too-long' }));
+    tab.talk.write('long');
+    tab.talk.write('short');
+    await clock.run(1000);
+    expect(own()).toEqual(['short']);
+    const refused = tab.view.outgoing[0];
+    expect(refused?.on).toBe('refused');
+    tab.talk.retry(refused?.id ?? '');
+    await clock.run(1000);
+    expect(own()).toEqual(['short', 'long']);
+  });
+
+  it('sends by itself after too many', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    desk.answers.push((id) => ({ t: 'refused', id, code: 'too-many', after: 10 }));
+    tab.talk.write('one');
+    await clock.run(5000);
+    expect(tab.view.outgoing[0]?.on).toBe('too-many');
+    await clock.run(6000);
+    expect(own()).toEqual(['one']);
+  });
+
+  it('begins as a stranger when the token is none', async () => {
+    const tab = browser.tab();
+    const token = tab.talk.identify();
+    await clock.run(1000);
+    desk.tell({ t: 'bye', code: 'bad-token' });
+    [...desk.lines][0]?.give({ t: 'bye', code: 'bad-token' }, true);
+    await clock.run(1000);
+    expect(tab.talk.token).not.toBe(token);
+    expect(tab.view.link).toBe('live');
+  });
+
+  it('stops where there is no such chat', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    [...desk.lines][0]?.give({ t: 'bye', code: 'unknown-channel' }, true);
+    await clock.run(600_000);
+    expect(tab.view.link).toBe('unknown-channel');
+    expect(network.lines.size).toBe(0);
+  });
+});
+
+describe('where WebSockets are blocked', () => {
+  it('asks over HTTP, sends and receives', async () => {
+    network.sockets = false;
+    const tab = browser.tab();
+    await clock.run(5000);
+    expect(tab.view.link).toBe('polling');
+    tab.talk.write('hello');
+    await clock.run(3000);
+    desk.say('good day');
+    await clock.run(3000);
+    expect(tab.texts).toEqual(['hello', 'good day']);
+    expect(tab.twice).toEqual([]);
+  });
+
+  it('returns to a socket when one gets through', async () => {
+    network.sockets = false;
+    const tab = browser.tab();
+    await clock.run(5000);
+    network.sockets = true;
+    await clock.run(130_000);
+    expect(tab.view.link).toBe('live');
+  });
+
+  it('says so when HTTP is lost as well, and comes back', async () => {
+    network.sockets = false;
+    const tab = browser.tab();
+    await clock.run(5000);
+    network.down = true;
+    await clock.run(5000);
+    expect(tab.view.link).toBe('lost');
+    network.down = false;
+    await clock.run(60_000);
+    expect(tab.view.link).toBe('polling');
+  });
+});
+
+describe('two tabs', () => {
+  it('show the same, in step', async () => {
+    const a = browser.tab('a');
+    const b = browser.tab('b');
+    await clock.run(1000);
+    a.talk.write('from a');
+    await clock.run(2000);
+    b.talk.write('from b');
+    await clock.run(2000);
+    desk.say('to both');
+    await clock.run(2000);
+    expect(a.texts).toEqual(['from a', 'from b', 'to both']);
+    expect(b.texts).toEqual(a.texts);
+    expect(a.talk.token).toBe(b.talk.token);
+    expect([...a.twice, ...b.twice]).toEqual([]);
+  });
+
+  it('read together', async () => {
+    const a = browser.tab('a');
+    const b = browser.tab('b');
+    b.looking = false;
+    await clock.run(1000);
+    a.talk.write('hi');
+    await clock.run(1000);
+    a.looking = false;
+    desk.say('hello');
+    await clock.run(1000);
+    expect([a.view.unread, b.view.unread]).toEqual([1, 1]);
+    a.looking = true;
+    a.talk.looked();
+    await clock.run(1000);
+    expect([a.view.unread, b.view.unread]).toEqual([0, 0]);
+    expect(desk.seen?.read).toBe(desk.messages.at(-1)?.position);
+  });
+
+  it('one takes over what the other left behind', async () => {
+    const a = browser.tab('a');
+    const b = browser.tab('b');
+    await clock.run(1000);
+    network.down = true;
+    network.cut();
+    a.talk.write('left behind');
+    a.leave();
+    network.down = false;
+    await clock.run(60_000);
+    expect(own()).toEqual(['left behind']);
+    expect(b.texts).toEqual(['left behind']);
+  });
+});
+
+describe('the course of a conversation', () => {
+  it('tells who joined, that they write, that it was read, and that it ended', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hi');
+    await clock.run(1000);
+    desk.stand({ state: 'active', agent: 'Inès', read: desk.messages[0]?.position });
+    desk.tell({ t: 'typing', name: 'Inès', on: true });
+    await clock.run(100);
+    expect(tab.view.joined.map((j) => j.agent)).toEqual(['Inès']);
+    expect(tab.view.typing).toBe('Inès');
+    expect(tab.view.going).toBe(true);
+    await clock.run(9000);
+    expect(tab.view.typing).toBeUndefined();
+    tab.talk.end();
+    await clock.run(1000);
+    expect(desk.ended).toBe(true);
+    expect([tab.view.ended, tab.view.going]).toEqual([true, false]);
+    tab.talk.anew();
+    expect(tab.view.ended).toBe(false);
+  });
+
+  it('says at most every three seconds that the visitor writes, and that they stopped', async () => {
+    const tab = browser.tab();
+    await clock.run(1000);
+    tab.talk.write('hi');
+    await clock.run(1000);
+    const said: boolean[] = [];
+    const hear = desk.hear.bind(desk);
+    desk.hear = (frame) => (frame.t === 'typing' && said.push(frame.on), hear(frame));
+    for (let i = 0; i < 20; i++) {
+      tab.talk.composing(false);
+      await clock.run(200);
+    }
+    await clock.run(10_000);
+    expect(said).toEqual([true, true, false]);
+  });
+});
+
+/** A small generator of chance, so that a failure can be had again. */
+function dice(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5) | 0;
+    return ((state ^ (state >>> 12)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe('whatever the network does', () => {
+  it.each(Array.from({ length: 100 }, (_, i) => i + 1))('each message is there once and in order on both sides (seed %i)', async (seed) => {
+    const roll = dice(seed);
+    browser.chance = roll();
+    desk.pageSize = 5;
+    let tabs = [browser.tab('a'), browser.tab('b')];
+    const written: Record<string, string[]> = { a: [], b: [] };
+    const ours: string[] = [];
+    const twice: string[] = [];
+    for (let step = 0; step < 60; step++) {
+      const which = roll() < 0.6 ? 0 : 1;
+      const name = which === 0 ? 'a' : 'b';
+      const what = roll();
+      if (what < 0.35) {
+        const text = `${name}${written[name]!.length}`;
+        written[name]!.push(text);
+        tabs[which]!.talk.write(text);
+      } else if (what < 0.5) {
+        if (desk.messages.length > 0) ours.push(desk.say(`x${ours.length}`).text);
+      } else if (what < 0.62) network.cut();
+      else if (what < 0.7) network.down = !network.down;
+      else if (what < 0.74) network.dead = !network.dead;
+      else if (what < 0.8) network.sockets = !network.sockets;
+      else if (what < 0.86) {
+        twice.push(...tabs[which]!.twice);
+        tabs[which]!.leave();
+        tabs = tabs.map((tab, i) => (i === which ? browser.tab(name) : tab));
+      } else if (what < 0.9) desk.answers.push((id) => ({ t: 'later', id, after: 2 }));
+      await clock.run(roll() * 3000);
+    }
+    Object.assign(network, { down: false, dead: false, sockets: roll() < 0.7 });
+    await clock.run(200_000);
+
+    const stored = own();
+    expect([...stored].sort()).toEqual([...written.a!, ...written.b!].sort());
+    for (const name of ['a', 'b']) expect(stored.filter((t) => t.startsWith(name))).toEqual(written[name]);
+    for (const tab of tabs) {
+      while (tab.view.more) {
+        tab.talk.older();
+        await clock.run(11_000);
+      }
+      expect(tab.texts).toEqual(desk.messages.map((m) => m.text));
+      twice.push(...tab.twice);
+    }
+    expect(twice).toEqual([]);
+  });
+});
