@@ -1,0 +1,21 @@
+/** Where a thread stands while it grows at both ends. */
+
+/** How near to the end, in px, still counts as being there. */
+const nearEnd = 48;
+
+/** atEnd tells whether the reader is at the end: new messages then appear without a motion of theirs. */
+export const atEnd = (box: { scrollTop: number; scrollHeight: number; clientHeight: number }): boolean => box.scrollHeight - box.scrollTop - box.clientHeight < nearEnd;
+
+/**
+ * hold notes where the first block in sight stands; the returned function puts it back there after blocks were added
+ * above it.
+ */
+export function hold(box: HTMLElement): () => void {
+  const top = box.getBoundingClientRect().top;
+  const first = [...box.querySelectorAll<HTMLElement>('[data-block]')].find((element) => element.getBoundingClientRect().bottom > top);
+  if (!first) return () => {};
+  const before = first.getBoundingClientRect().top;
+  return () => {
+    if (first.isConnected) box.scrollTop += first.getBoundingClientRect().top - before;
+  };
+}

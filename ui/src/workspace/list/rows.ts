@@ -1,0 +1,53 @@
+/** What a row of the list says, decided without drawing it. */
+import type { Conversation } from '$lib/api/client';
+import { shownName } from '$lib/names';
+import { ended, pluginOf } from '../seen';
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+/** After how long a wait turns brass, then brick. A letter may wait longer than a chat. */
+const patience = { quick: { soon: 3 * minute, late: 10 * minute }, letter: { soon: 4 * hour, late: 24 * hour } };
+
+/**
+ * Wait is whose turn it is and since when. `customer` waits for us, in three steps; `us`: we wait for the customer, who
+ * was answered then; `none`: it is over.
+ */
+export type Wait = { turn: 'customer'; since: string; tone: 'calm' | 'soon' | 'late' } | { turn: 'us'; since: string } | { turn: 'none'; since: string };
+
+/** waitOf judges a conversation's wait at a moment. */
+export function waitOf(c: Conversation, now: number): Wait {
+  if (ended(c)) return { turn: 'none', since: c.closed_at ?? c.last_activity };
+  if (!c.waiting_since) return { turn: 'us', since: c.last_message?.at ?? c.last_activity };
+  const age = now - Date.parse(c.waiting_since);
+  const limits = pluginOf(c) === 'email' ? patience.letter : patience.quick;
+  return { turn: 'customer', since: c.waiting_since, tone: age >= limits.late ? 'late' : age >= limits.soon ? 'soon' : 'calm' };
+}
+
+/** windowLeft is how many milliseconds of a messaging window are left; undefined where there is none. */
+export function windowLeft(c: Conversation, now: number): number | undefined {
+  return c.window ? Date.parse(c.window) - now : undefined;
+}
+
+const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase();
+
+/** matching keeps the conversations in whose name or last words every word of the query occurs; case and accents do not matter. */
+export function matching(list: readonly Conversation[], query: string): readonly Conversation[] {
+  const words = folded(query).split(/\s+/).filter(Boolean);
+  if (words.length === 0) return list;
+  return list.filter((c) => {
+    const text = folded(`${shownName(c.contact)} ${c.last_customer_message?.text ?? ''} ${c.last_message?.text ?? ''}`);
+    return words.every((word) => text.includes(word));
+  });
+}
+
+/**
+ * settled is the list as it stood when the pointer came over it, with its newest content: nothing moves away under the
+ * pointer. What is new is added at the end; what has left stays as it was until the pointer leaves.
+ */
+export function settled(held: readonly Conversation[], now: readonly Conversation[]): readonly Conversation[] {
+  const fresh = new Map(now.map((c) => [c.id, c]));
+  const list = held.map((c) => fresh.get(c.id) ?? c);
+  const there = new Set(held.map((c) => c.id));
+  return [...list, ...now.filter((c) => !there.has(c.id))];
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { drawn, rowAt, scrollFor, topOf, totalHeight, type Shape } from './window';
+
+const plain: Shape = { count: 50_000, row: 79, headingHeight: 37 };
+const headed: Shape = { count: 10, row: 50, heading: 4, headingHeight: 30 };
+
+describe('the window of a long list', () => {
+  it('draws only what is in sight, and some rows beyond', () => {
+    expect(drawn(plain, 79 * 1000, 790, 6)).toEqual({ first: 994, end: 1017 });
+    expect(drawn(plain, 0, 790, 6)).toEqual({ first: 0, end: 17 });
+    expect(drawn({ ...plain, count: 0 }, 0, 790)).toEqual({ first: 0, end: 0 });
+  });
+
+  it('never goes past the end', () => {
+    expect(drawn(plain, totalHeight(plain), 790, 6).end).toBe(50_000);
+    expect(rowAt(plain, 1e9)).toBe(49_999);
+  });
+
+  it('makes room for the heading', () => {
+    expect(totalHeight(headed)).toBe(530);
+    expect(topOf(headed, 3)).toBe(150);
+    expect(topOf(headed, 4)).toBe(230);
+    expect(rowAt(headed, 199)).toBe(3);
+    expect(rowAt(headed, 230)).toBe(4);
+    for (let i = 0; i < headed.count; i++) expect(rowAt(headed, topOf(headed, i))).toBe(i);
+  });
+
+  it('scrolls no further than a row needs', () => {
+    expect(scrollFor(headed, 2, 0, 300)).toBe(0);
+    expect(scrollFor(headed, 2, 120, 300)).toBe(100);
+    expect(scrollFor(headed, 9, 0, 300)).toBe(230);
+  });
+});
