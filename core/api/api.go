@@ -98,15 +98,37 @@ type Configuration struct {
 	Revision int
 	Banner   string // a sentence that everybody should see; "" when all is well
 	Problems []ConfigurationProblem
+	Off      []*core.Account // the accounts that are switched off
 }
+
+// ConfigurationFile is the configuration file as it is now, and what it was.
+type ConfigurationFile struct {
+	Text, Path        string
+	ReadOnly, Differs bool
+	History           []ConfigurationVersion // newest first
+}
+
+// ConfigurationVersion is one version that was in force.
+type ConfigurationVersion struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+}
+
+// How bad a problem of the configuration is: an error keeps the file from being put in force, a warning does not.
+const (
+	SeverityError   = "error"
+	SeverityWarning = "warning"
+)
 
 // ConfigurationProblem is one thing wrong with the configuration file.
 type ConfigurationProblem struct {
-	Path    string `json:"path"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Problem string `json:"problem"`
-	Remedy  string `json:"remedy"`
+	Path     string `json:"path"`
+	Line     int    `json:"line"` // 0 when it has no place in the file
+	Column   int    `json:"column"`
+	Problem  string `json:"problem"`
+	Remedy   string `json:"remedy"`
+	Severity string `json:"severity"`
 }
 
 // Options is what a Server needs. Fields marked optional may be nil or zero.
@@ -122,6 +144,10 @@ type Options struct {
 	Callbacks func(plugin string) []Callback
 	// Configuration tells how the configuration stands. Optional.
 	Configuration func() Configuration
+	// ConfigurationFile reads the configuration file. Optional.
+	ConfigurationFile func(ctx context.Context) (ConfigurationFile, error)
+	// Memory returns how much memory a process uses, in bytes; 0 when unknown. Optional.
+	Memory func(pid int) int64
 	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
 	Bots http.Handler
 	// UI holds the built faces: app/, widget/ and demo/. Optional.
@@ -134,8 +160,14 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Metrics is where this package registers and what /metrics shows. Optional.
 	Metrics *prometheus.Registry
-	// PublicURL is where the server is reached from outside, without a slash at the end.
-	PublicURL      string
+	// PublicURL is where the server is reached from outside, without a slash at the end. Announced says that somebody has
+	// configured it; else it is a guess that holds on this machine.
+	PublicURL string
+	Announced bool
+	// Storage tells how the store is doing. Optional.
+	Storage func() StorageState
+	Version string // of the program
+	// TrustedProxies are believed about whose request they pass on.
 	TrustedProxies request.Proxies
 	Log            hclog.Logger
 }
@@ -152,6 +184,8 @@ type Server struct {
 	static staticFiles
 	pages  pages
 	http   http.Server
+	life   context.Context // of sockets that nobody else ends
+	over   context.CancelFunc
 }
 
 // New returns a Server that does not listen yet.
@@ -169,6 +203,7 @@ func New(o Options) (*Server, error) {
 			return nil, core.FieldErrorf("server.public_url", "%q is not an address: %w", o.PublicURL, err)
 		}
 	}
+	s.life, s.over = context.WithCancel(context.Background())
 	s.meter = newMeter(o.Metrics)
 	if s.static, err = loadFiles(o.UI); err != nil {
 		return nil, err
@@ -197,6 +232,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close lets the live sockets go, stops listening, and waits for the requests in progress until ctx ends.
 func (s *Server) Close(ctx context.Context) error {
+	s.over()
 	if s.Hub != nil {
 		s.Hub.Close()
 	}

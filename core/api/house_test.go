@@ -108,7 +108,7 @@ func (c *listeningChannels) HandleHTTP(_ context.Context, account string, r chan
 }
 func (c *listeningChannels) Status() []channel.PluginStatus {
 	return []channel.PluginStatus{{
-		Name: "line", Version: "1.0.0", State: channel.Running, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
+		Name: "line", Version: "1.0.0", State: channel.Running, PID: 42, Uptime: time.Minute, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
 		LastExit: &channel.Exit{After: time.Minute, Reason: "exit status 2", Output: "panic: out of ink"},
 	}}
 }
@@ -138,7 +138,7 @@ func newHouse(t *testing.T, adjust ...func(*Options)) *house {
 		Configuration: func() Configuration { return h.config }, Ready: func(context.Context) error { return h.ready },
 		Metrics: prometheus.NewRegistry(), PublicURL: "https://desk.example.com",
 	}
-	h.config = Configuration{Revision: 7, Banner: "Look at the file.", Problems: []ConfigurationProblem{{Path: "queue", Line: 3, Column: 1, Problem: "no members"}}}
+	h.config = Configuration{Revision: 7, Banner: "Look at the file.", Problems: []ConfigurationProblem{{Path: "queue", Line: 3, Column: 1, Problem: "no members", Severity: SeverityError}}}
 	for _, fn := range adjust {
 		fn(&o)
 	}

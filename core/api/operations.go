@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,8 +20,11 @@ import (
 type pluginView struct {
 	Name      string     `json:"name"`
 	Version   string     `json:"version"`
+	Kind      string     `json:"kind"` // pluginBuiltIn
 	State     string     `json:"state"`
+	Since     *time.Time `json:"since"` // when the process that runs was started
 	UptimeMS  int64      `json:"uptime_ms"`
+	Memory    int64      `json:"memory_bytes"` // its share of what the machine's processes use; 0 when unknown
 	Restarts  uint64     `json:"restarts"`
 	NextStart *time.Time `json:"next_start"`
 	LastExit  *exitView  `json:"last_exit"`
@@ -29,17 +33,26 @@ type pluginView struct {
 	Notice    string     `json:"notice"` // why and when the provider ends this channel
 }
 
+// pluginBuiltIn is the kind of the plugins that are part of the program.
+const pluginBuiltIn = "built-in"
+
 func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 	statuses := s.Channels.Status()
 	configures := auth.May(request.Who(r).Agent.Role, auth.Configure)
 	list := make([]pluginView, 0, len(statuses))
 	for _, st := range statuses {
 		v := pluginView{
-			Name: st.Name, Version: st.Version, State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
+			Name: st.Name, Version: st.Version, Kind: pluginBuiltIn, State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
 			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
 		}
 		for _, a := range st.Accounts {
 			v.Accounts = append(v.Accounts, a.ID)
+		}
+		if st.Uptime > 0 {
+			v.Since = moment(time.Now().Add(-st.Uptime).UTC().Truncate(time.Second))
+		}
+		if s.Memory != nil && st.PID > 0 {
+			v.Memory = s.Memory(st.PID)
 		}
 		list = append(list, v)
 	}
@@ -51,21 +64,30 @@ type accountView struct {
 	ID           string        `json:"id"`
 	Plugin       string        `json:"plugin"`
 	Name         string        `json:"name"`
+	Enabled      bool          `json:"enabled"`
 	Test         bool          `json:"test"`
 	Retired      bool          `json:"retired"`
-	State        string        `json:"state"`   // of its plugin
+	State        string        `json:"state"`   // of its plugin; accountOff
 	Problem      string        `json:"problem"` // why it is not open; "" when it is
 	LastInbound  *time.Time    `json:"last_inbound"`
 	LastOutbound *time.Time    `json:"last_outbound"`
+	KeptBack     int           `json:"kept_back"` // messages that are not with the provider yet
 	Callbacks    []Callback    `json:"callbacks"`
 	Channels     []channelView `json:"channels"`
+	// Problems are those of the configuration file that are about the account; for administrators.
+	Problems []ConfigurationProblem `json:"problems"`
 }
 
+// accountOff is the state of an account that is switched off.
+const accountOff = "off"
+
 type channelView struct {
-	ID         string `json:"id"`
-	Workstream string `json:"workstream"`
-	Language   string `json:"language"`
-	Retired    bool   `json:"retired"`
+	ID         string            `json:"id"`
+	Workstream string            `json:"workstream"`
+	Language   string            `json:"language"`
+	Address    map[string]string `json:"address"`
+	Retired    bool              `json:"retired"`
+	Live       bool              `json:"live"` // a web chat, with a snippet and a page of its own
 }
 
 func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
@@ -78,23 +100,86 @@ func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
 			statuses[a.ID] = a
 		}
 	}
-	list := make([]accountView, 0, len(setup.Accounts))
-	for _, a := range setup.Accounts {
+	kept, err := s.keptBack(r.Context())
+	if err != nil {
+		return err
+	}
+	var stands Configuration
+	if s.Configuration != nil {
+		stands = s.Configuration()
+	}
+	list := make([]accountView, 0, len(setup.Accounts)+len(stands.Off))
+	view := func(a *core.Account) accountView {
 		st := statuses[a.ID]
 		v := accountView{
-			ID: a.ID, Plugin: a.Plugin, Name: a.Name, Test: a.Test, Retired: a.Retired, State: states[a.Plugin], Problem: st.Problem,
-			LastInbound: moment(st.LastInbound), LastOutbound: moment(st.LastOutbound), Callbacks: s.callbacksOf(a), Channels: []channelView{},
+			ID: a.ID, Plugin: a.Plugin, Name: a.Name, Test: a.Test, Retired: a.Retired, State: accountOff, Problem: st.Problem,
+			LastInbound: moment(st.LastInbound), LastOutbound: moment(st.LastOutbound), KeptBack: kept[a.ID], Callbacks: s.callbacksOf(a),
+			Channels: []channelView{}, Problems: []ConfigurationProblem{},
 		}
+		if auth.May(request.Who(r).Agent.Role, auth.Configure) {
+			v.Problems = append(v.Problems, problemsOf(stands.Problems, "account["+a.ID+"]")...)
+		}
+		return v
+	}
+	for _, a := range setup.Accounts {
+		v := view(a)
+		v.Enabled, v.State = true, states[a.Plugin]
 		for _, ch := range setup.Channels {
 			if ch.Account == a.ID {
-				v.Channels = append(v.Channels, channelView{ID: ch.ID, Workstream: ch.Workstream, Language: ch.Language, Retired: ch.Retired})
+				v.Channels = append(v.Channels, showChannel(ch))
 			}
 		}
 		slices.SortFunc(v.Channels, func(x, y channelView) int { return strings.Compare(x.ID, y.ID) })
 		list = append(list, v)
 	}
+	for _, a := range stands.Off {
+		list = append(list, view(a))
+	}
 	slices.SortFunc(list, func(x, y accountView) int { return strings.Compare(x.ID, y.ID) })
 	return response.List(w, list)
+}
+
+func showChannel(ch *core.Channel) channelView {
+	v := channelView{ID: ch.ID, Workstream: ch.Workstream, Language: ch.Language, Address: ch.Address, Retired: ch.Retired, Live: ch.Widget != nil}
+	if v.Address == nil {
+		v.Address = map[string]string{}
+	}
+	return v
+}
+
+// problemsOf picks the problems of one object of the configuration.
+func problemsOf(problems []ConfigurationProblem, path string) (some []ConfigurationProblem) {
+	for _, p := range problems {
+		if p.Path == path || strings.HasPrefix(p.Path, path+".") {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// keptMost bounds how many waiting messages are looked at to count them by account.
+const keptMost = 5000
+
+// keptBack counts the messages that wait to be sent, by account.
+func (s *Server) keptBack(ctx context.Context) (map[string]int, error) {
+	kept := map[string]int{}
+	err := s.Store.View(ctx, func(tx *store.Tx) error {
+		places, err := tx.UnsettledOutbox()
+		if err != nil {
+			return err
+		}
+		for _, p := range places[:min(len(places), keptMost)] {
+			e, err := tx.OutboxEntry(p.Conversation, p.Seq)
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				kept[e.Account]++
+			}
+		}
+		return nil
+	})
+	return kept, err
 }
 
 func (s *Server) callbacksOf(a *core.Account) []Callback {
@@ -117,20 +202,44 @@ func (s *Server) validate(w http.ResponseWriter, r *http.Request) error {
 }
 
 type configurationView struct {
-	Revision int                    `json:"revision"`
-	Banner   string                 `json:"banner"`
-	Problems []ConfigurationProblem `json:"problems"`
+	Revision  int                    `json:"revision"` // of the version in force
+	Banner    string                 `json:"banner"`
+	Problems  []ConfigurationProblem `json:"problems"`
+	AppliedAt *time.Time             `json:"applied_at"`
+	AppliedBy string                 `json:"applied_by"`
+	Text      string                 `json:"text"` // of the file as it is now, without secrets
+	Path      string                 `json:"path"` // "" while the built-in defaults stand in for a file
+	ReadOnly  bool                   `json:"read_only"`
+	Differs   bool                   `json:"on_disk_differs"` // the file is not what is in force
+	History   []ConfigurationVersion `json:"history"`
 }
 
+// configuration tells everybody whether all is well, and those who can do something about it everything else.
 func (s *Server) configuration(w http.ResponseWriter, r *http.Request) error {
-	v := configurationView{Revision: s.Desk.Setup().Revision, Problems: []ConfigurationProblem{}}
-	if s.Configuration != nil {
-		c := s.Configuration()
-		v.Revision, v.Banner = c.Revision, c.Banner
-		if auth.May(request.Who(r).Agent.Role, auth.Configure) {
-			v.Problems = append(v.Problems, c.Problems...)
+	v := configurationView{Revision: s.Desk.Setup().Revision, Problems: []ConfigurationProblem{}, History: []ConfigurationVersion{}}
+	if s.Configuration == nil {
+		return response.JSON(w, http.StatusOK, v)
+	}
+	c := s.Configuration()
+	v.Revision, v.Banner = c.Revision, c.Banner
+	if !auth.May(request.Who(r).Agent.Role, auth.Configure) {
+		return response.JSON(w, http.StatusOK, v)
+	}
+	v.Problems = append(v.Problems, c.Problems...)
+	if s.ConfigurationFile != nil {
+		f, err := s.ConfigurationFile(r.Context())
+		if err != nil {
+			return err
+		}
+		v.Text, v.Path, v.ReadOnly, v.Differs = f.Text, f.Path, f.ReadOnly, f.Differs
+		v.History = append(v.History, f.History...)
+	}
+	for _, version := range v.History {
+		if version.Version == v.Revision {
+			v.AppliedAt, v.AppliedBy = moment(version.At), version.By
 		}
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	return response.JSON(w, http.StatusOK, v)
 }
 

@@ -208,6 +208,24 @@ func (s *Server) table() []route {
 			answers: answers{200: "Audit"}, problems: []int{400, 403},
 		}),
 
+		public(v1(get, "/about", "", s.about, operation{summary: "Whose desk this is.", answers: answers{200: "About"}})),
+		v1(post, "/agents/:agent/invitation", auth.ManagePeople, s.invite, operation{
+			summary: "Make a one-time link with which a person chooses a password; it holds for seven days, and a newer one replaces it.",
+			answers: answers{201: "Invitation"}, problems: []int{403, 404, 409},
+		}),
+		public(v1(get, "/invitations/:token", "", s.invitation, operation{
+			summary: "Who an invitation is for.", answers: answers{200: "Invited"}, problems: []int{410, 429},
+		})),
+		public(v1(post, "/invitations/:token", "", s.acceptInvitation, operation{
+			summary: "Accept an invitation: set one's password and sign in.", body: "SetPassword", answers: answers{200: "Me"}, problems: []int{400, 401, 409, 410, 429},
+		})),
+		v1(get, "/diagnosis", auth.Oversee, s.diagnosis, operation{
+			summary: "How this request reached the server, and whether its parts are well.", answers: answers{200: "Diagnosis"},
+		}),
+		socket(v1(get, "/diagnosis/socket", auth.Oversee, s.diagnosisSocket, operation{
+			summary: "A socket (WebSocket) that gives back each text of up to 1 KB, for a minute.", answers: answers{101: ""}, problems: []int{400},
+		})),
+
 		socket(v1(get, "/events", auth.Answer, s.events, operation{
 			summary: "The live socket (WebSocket): what changes, from the place given in since, or a snapshot.",
 			query:   []parameter{{name: "since", schema: object{"type": "integer", "minimum": 0}}}, answers: answers{101: ""}, problems: []int{400},

@@ -134,34 +134,17 @@ func schemas() object {
 
 		"Agent":       record(agent, "email", "has_password", "disabled"),
 		"Agents":      listOf("Agent"),
-		"AddAgent":    record(object{"email": text, "name": text, "role": role, "password": text}, "name", "role"),
+		"AddAgent":    record(object{"email": text, "name": text, "role": role, "password": text}, "name", "role", "password"),
 		"SetPassword": record(object{"password": text}),
 		"Queue":       record(object{"id": text, "name": text, "priority": whole, "members": texts, "mine": yes, "waiting": whole}),
 		"Queues":      listOf("Queue"),
-		"Plugin": record(object{
-			"name": text, "version": text, "state": text, "uptime_ms": whole, "restarts": whole, "next_start": maybe,
-			"last_exit": orNull("Exit"), "spooled": whole, "accounts": texts, "notice": text,
-		}),
-		"Exit":    record(object{"at": time_, "after_ms": whole, "reason": text, "output": text}, "output"),
-		"Plugins": listOf("Plugin"),
-		"Account": record(object{
-			"id": text, "plugin": text, "name": text, "test": yes, "retired": yes, "state": text, "problem": text, "last_inbound": maybe,
-			"last_outbound": maybe,
-			"callbacks":     object{"type": "array", "items": record(object{"path": text, "url": text, "title": text, "help": text})},
-			"channels":      object{"type": "array", "items": record(object{"id": text, "workstream": text, "language": text, "retired": yes})},
-		}),
-		"Accounts": listOf("Account"),
+		"Plugins":     listOf("Plugin"),
+		"Accounts":    listOf("Account"),
 		"Check": record(object{
 			"name": text, "title": text, "state": oneOf(core.CheckPassed, core.CheckFailed, core.CheckWarning, core.CheckSkipped),
 			"detail": text, "fix": text, "field": text,
 		}, "detail", "fix", "field"),
 		"Checks": listOf("Check"),
-		"Configuration": record(object{
-			"revision": whole, "banner": text,
-			"problems": object{"type": "array", "items": record(object{
-				"path": text, "line": whole, "column": whole, "problem": text, "remedy": text,
-			})},
-		}),
 		"AuditEntry": record(object{
 			"id": id, "at": time_, "actor": text, "act": text, "subject": text, "details": anything, "address": text,
 		}),

@@ -198,6 +198,7 @@ func TestEveryRouteAsksWhoIsThere(t *testing.T) {
 	h := newHouse(t)
 	open := map[string]bool{
 		"POST /api/v1/setup": true, "POST /api/v1/sign-in": true, "DELETE /api/v1/sign-in": true, "GET /api/v1/openapi.json": true,
+		"GET /api/v1/about": true, "GET /api/v1/invitations/:token": true, "POST /api/v1/invitations/:token": true,
 	}
 	for _, route := range h.server.routes {
 		if !strings.HasPrefix(route.path, "/api/") || open[route.method+" "+route.path] {

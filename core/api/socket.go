@@ -28,15 +28,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 		return core.Errorf(core.Invalid, "this address is for WebSockets: connect with ws:// or wss://")
 	}
 	who := request.Who(r)
-	options := &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled}
-	switch {
-	case !who.Browser: // an API key is no cookie: no page can send it without knowing it
-		options.InsecureSkipVerify = true
-	case s.host != "":
-		options.OriginPatterns = []string{s.host}
-	}
 	token := tokenOf(r)
-	accepted, err := websocket.Accept(w, r, options)
+	accepted, err := websocket.Accept(w, r, s.socketOptions(who))
 	if err != nil {
 		s.Log.Debug("a live socket was refused", "id", request.ScopeOf(r).ID, "error", err)
 		return nil // the library has answered

@@ -25,8 +25,9 @@ func (a *App) newServer(media *mediaStore) (*api.Server, error) {
 	return api.New(api.Options{
 		UI: a.options.UI, UIDev: dev, AllowTest: a.allowsTest,
 		Store: a.data.store, Desk: a.desk, Auth: a.auth, Hub: a.hub, Channels: a.host, Blobs: a.data.blobs, Grants: media.public,
-		Callbacks: a.callbacks, Configuration: a.configuration, Ready: a.checkReady, Metrics: a.metrics.registry,
-		PublicURL: a.publicURL, TrustedProxies: proxies, Log: a.log.Named("http"),
+		Callbacks: a.callbacks, Configuration: a.configuration, ConfigurationFile: a.configurationFile, Ready: a.checkReady,
+		Metrics: a.metrics.registry, Storage: a.storageState, Memory: processMemory, Version: a.options.Version,
+		PublicURL: a.publicURL, Announced: a.data.config.Server.PublicURL != "", TrustedProxies: proxies, Log: a.log.Named("http"),
 	})
 }
 
@@ -41,24 +42,6 @@ func (a *App) callbacks(plugin string) []api.Callback {
 		list = append(list, api.Callback{Path: c.GetPath(), Title: c.GetTitle(), Help: c.GetHelp()})
 	}
 	return list
-}
-
-// configuration tells how the configuration stands.
-func (a *App) configuration() api.Configuration {
-	_, revision := a.source.Current()
-	c := api.Configuration{Revision: revision}
-	for _, p := range a.source.Problems() {
-		c.Problems = append(c.Problems, api.ConfigurationProblem{
-			Path: p.Path, Line: p.Line, Column: p.Column, Problem: p.Message, Remedy: p.Remedy,
-		})
-	}
-	switch {
-	case len(c.Problems) > 0:
-		c.Banner = "The configuration file has problems; the last good version is in force."
-	case a.allowsTest():
-		c.Banner = "Test accounts are allowed although this server is reached over https."
-	}
-	return c
 }
 
 func (a *App) allowsTest() bool {

@@ -20,7 +20,10 @@ func fingerprint(key []byte, secret string) string {
 // Redacted returns the file's text with every literal secret replaced by its fingerprint under key, everything else
 // byte for byte. Quoted texts in comments are replaced too where they are a secret's value or are assigned to something
 // that sounds like one, as in a setting that was commented out.
-func (c *Config) Redacted(key []byte) []byte {
+func (c *Config) Redacted(key []byte) []byte { return c.redacted(key, false) }
+
+// redacted does the work of Redacted. With lines every line stays where it was, also below a secret of several lines.
+func (c *Config) redacted(key []byte, lines bool) []byte {
 	type edit struct {
 		span
 		text string
@@ -30,7 +33,11 @@ func (c *Config) Redacted(key []byte) []byte {
 	for _, s := range c.secrets {
 		value := c.valueAt(s)
 		values = append(values, value)
-		edits = append(edits, edit{s, quote(fingerprint(key, value))})
+		text := quote(fingerprint(key, value))
+		if lines {
+			text += strings.Repeat("\n", strings.Count(string(c.text[s.start:s.end]), "\n"))
+		}
+		edits = append(edits, edit{s, text})
 	}
 	for _, s := range c.doc.comments {
 		comment := string(c.text[s.start:s.end])

@@ -52,6 +52,17 @@ func (c *Config) Setup(revision int) *core.Setup {
 	return s
 }
 
+// SwitchedOff returns the accounts that are switched off, without their settings, in the order of the file.
+func (c *Config) SwitchedOff() []*core.Account {
+	var off []*core.Account
+	for _, a := range c.Accounts {
+		if !a.Enabled {
+			off = append(off, &core.Account{ID: a.ID, Plugin: a.Plugin, Name: a.Name, Test: a.Test, Retired: a.Retired, Consent: a.Consent})
+		}
+	}
+	return off
+}
+
 // members returns the ids of the agents of a queue that are switched on, in the order of the file.
 func (c *Config) members(q Queue) []string {
 	members := []string{}

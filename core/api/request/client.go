@@ -69,12 +69,23 @@ func Direct(r *http.Request) bool {
 	if !ok || !peer.IsLoopback() || !loopbackName(r.Host) || !r.ProtoAtLeast(1, 1) {
 		return false
 	}
+	return !Forwarded(r)
+}
+
+// Forwarded reports whether the request says that something has passed it on.
+func Forwarded(r *http.Request) bool {
 	for _, name := range forwarding {
 		if len(r.Header[name]) > 0 {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+// Trusted reports whether the request came straight from one of the proxies.
+func (p Proxies) Trusted(r *http.Request) bool {
+	peer, ok := addressOf(r.RemoteAddr)
+	return ok && p.trust(peer)
 }
 
 // loopbackName reports whether a Host header, with or without a port, names the machine itself.

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/guichet/guichet/core/api/request"
+	"github.com/guichet/guichet/core/api/response"
+)
+
+type aboutView struct {
+	Name        string `json:"name"`
+	Language    string `json:"language"`
+	Version     string `json:"version"`
+	SetupNeeded bool   `json:"setup_needed"` // nobody has ever signed in
+}
+
+// about says whose desk this is, to whoever stands before it.
+func (s *Server) about(w http.ResponseWriter, r *http.Request) error {
+	needed, err := s.Auth.NeedsSetup(r.Context())
+	if err != nil {
+		return err
+	}
+	o := s.Desk.Setup().Organization
+	return response.JSON(w, http.StatusOK, aboutView{Name: o.Name, Language: o.Language, Version: s.Version, SetupNeeded: needed})
+}
+
+type invitationView struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// invite makes the link that an administrator hands to a colleague. The token stands in the fragment, which browsers
+// send to no server and write into no log.
+func (s *Server) invite(w http.ResponseWriter, r *http.Request) error {
+	token, expires, err := s.Auth.Invite(r.Context(), by(r), request.Param(r, "agent"))
+	if err != nil {
+		return err
+	}
+	base := s.PublicURL
+	if asked := originAsked(r); !s.Announced && asked != "" {
+		base = asked
+	}
+	return response.JSON(w, http.StatusCreated, invitationView{URL: base + "/app/invitation#" + token, ExpiresAt: expires})
+}
+
+type invitedView struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+func (s *Server) invitation(w http.ResponseWriter, r *http.Request) error {
+	agent, err := s.Auth.Invited(r.Context(), request.Param(r, "token"), request.ScopeOf(r).Address)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return response.JSON(w, http.StatusOK, invitedView{Name: agent.Name, Email: agent.Email})
+}
+
+func (s *Server) acceptInvitation(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Password string `json:"password"`
+	}
+	if err := request.JSON(r, &in); err != nil {
+		return err
+	}
+	agent, err := s.Auth.AcceptInvitation(r.Context(), request.Param(r, "token"), in.Password, request.ScopeOf(r).Address)
+	if err != nil {
+		return err
+	}
+	return s.enter(w, r, agent.Email, in.Password, http.StatusOK)
+}
