@@ -71,8 +71,9 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	}
 	if !a.channel.FromCustomer {
 		for i := range m.Attachments {
-			if m.Attachments[i].State == core.Fetching {
-				m.Attachments[i].State, m.Attachments[i].Reason = core.Refused, "customers may not send attachments on this channel"
+			// One that lies at a public address is not kept here; one that the channel has stored here already is let go.
+			if at := &m.Attachments[i]; at.State == core.Fetching || at.Hash != "" {
+				at.State, at.Hash, at.Reason = core.Refused, "", "customers may not send attachments on this channel"
 			}
 		}
 	}

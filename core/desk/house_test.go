@@ -83,6 +83,9 @@ func (h *house) restart() {
 
 func (h *house) close() {
 	h.t.Helper()
+	if h.running {
+		h.checkCounts()
+	}
 	h.stop()
 	h.check()
 	h.db.Close()
