@@ -138,7 +138,7 @@ class LiveDesk implements Desk {
     let thread = this.#threads.get(id);
     if (!thread) {
       const made = new ConversationThread(id, {
-        me: this.me.id,
+        desk: this,
         records: this.#records,
         outbox: this.#outbox,
         settle: () => this.#batch.flush(),

@@ -2,7 +2,7 @@ import { untrack } from 'svelte';
 import { answered, api, ApiError, type ConversationDetail } from '../api/client';
 import { Backoff } from './backoff';
 import { remembered } from './remembered';
-import type { Desk, Thread } from './types';
+import type { Thread } from './types';
 
 const savedAfter = 800; // ms after the last key
 const firstPause = 2_000;
@@ -40,10 +40,8 @@ export class Draft {
   readonly #pauses = new Backoff(firstPause, longestPause);
   readonly #end: () => void;
 
-  constructor(
-    readonly desk: Desk,
-    readonly thread: Thread,
-  ) {
+  constructor(readonly thread: Thread) {
+    const { desk } = thread;
     this.#key = `guichet.draft.${desk.me.id}.${thread.id}`;
     const kept = remembered.read<Kept>(this.#key);
     if (kept) {
@@ -112,7 +110,7 @@ export class Draft {
   };
 
   #now(): number {
-    return Date.now() + this.desk.skew;
+    return Date.now() + this.thread.desk.skew;
   }
 
   #touched(): void {

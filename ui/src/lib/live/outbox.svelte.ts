@@ -83,9 +83,9 @@ export class Outbox {
     const left = remembered
       .keys(this.#prefix)
       .map((key) => remembered.read<Kept>(key))
-      .filter((kept) => kept !== undefined)
+      .filter((kept): kept is Kept => kept !== undefined && !this.#find(kept.id))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const kept of left) if (!this.of(kept.conversation).some((entry) => entry.id === kept.id)) this.#insert(revive(kept));
+    for (const kept of left) this.#insert(revive(kept));
     window.addEventListener('storage', this.#otherTab);
     this.flush();
   }

@@ -2,7 +2,7 @@ import { answered, api, ApiError, type Conversation, type ConversationDetail, ty
 import { Log } from './log';
 import type { Outbox } from './outbox.svelte';
 import type { Records } from './records.svelte';
-import type { Pending, Thread } from './types';
+import type { Desk, Pending, Thread } from './types';
 
 const pageSize = 50;
 const detailPause = 1_000; // ms between two looks at the details of a busy conversation
@@ -13,7 +13,7 @@ const typingEvery = 3_000;
 
 /** What a thread needs of the desk. */
 export interface Surroundings {
-  readonly me: string;
+  readonly desk: Desk;
   readonly records: Records;
   readonly outbox: Outbox;
   settle(): void;
@@ -52,6 +52,10 @@ export class ConversationThread implements Thread {
     readonly id: string,
     readonly around: Surroundings,
   ) {}
+
+  get desk(): Desk {
+    return this.around.desk;
+  }
 
   get summary(): Conversation | undefined {
     return this.around.records.shown(this.id) ?? this.detail;
@@ -99,7 +103,7 @@ export class ConversationThread implements Thread {
     if (!this.#dirty) return;
     this.#dirty = false;
     this.messages = this.#log.messages;
-    this.around.outbox.shown(this.id, (id) => this.#log.has(id, this.around.me));
+    this.around.outbox.shown(this.id, (id) => this.#log.has(id, this.desk.me.id));
   }
 
   /** refresh reads everything that is here again; one that runs already is followed by another. */
@@ -296,7 +300,7 @@ export class ConversationThread implements Thread {
 
   read(): void {
     const c = this.around.records.get(this.id);
-    if (!c || c.unread === 0 || c.last_seq <= this.#readUpTo || (c.assignee !== '' && c.assignee !== this.around.me)) return;
+    if (!c || c.unread === 0 || c.last_seq <= this.#readUpTo || (c.assignee !== '' && c.assignee !== this.desk.me.id)) return;
     const before = this.#readUpTo;
     this.#readUpTo = c.last_seq;
     api.POST('/api/v1/conversations/{conversation}/read', { params: { path: { conversation: this.id } } }).then(
@@ -316,7 +320,7 @@ export class ConversationThread implements Thread {
   /** types notes that somebody writes; it wears off by itself. */
   types(from: { kind: string; id: string }): void {
     const who = from.kind === 'customer' ? 'customer' : from.id;
-    if (who === this.around.me) return;
+    if (who === this.desk.me.id) return;
     clearTimeout(this.#typing.get(who));
     this.#typing.set(
       who,

@@ -43,6 +43,7 @@ export interface Pending {
 /** One open conversation: its messages in order, and who is there. */
 export interface Thread {
   readonly id: string;
+  readonly desk: Desk;
   readonly state: 'loading' | 'ready' | 'failed' | 'gone';
   readonly error: unknown;
   readonly summary: Conversation | undefined;
