@@ -915,12 +915,18 @@ export interface components {
                 url: string;
             }[];
             channels: {
+                address: {
+                    [key: string]: string;
+                };
                 id: string;
                 language: string;
+                live: boolean;
                 retired: boolean;
                 workstream: string;
             }[];
+            enabled: boolean;
             id: string;
+            kept_back: number;
             /** Format: date-time */
             last_inbound: string | null;
             /** Format: date-time */
@@ -928,6 +934,15 @@ export interface components {
             name: string;
             plugin: string;
             problem: string;
+            problems: {
+                column: number;
+                line: number;
+                path: string;
+                problem: string;
+                remedy: string;
+                /** @enum {string} */
+                severity: "error" | "warning";
+            }[];
             retired: boolean;
             state: string;
             test: boolean;
@@ -1005,15 +1020,30 @@ export interface components {
             next: string;
         };
         Configuration: {
+            /** Format: date-time */
+            applied_at: string | null;
+            applied_by: string;
             banner: string;
+            history: {
+                /** Format: date-time */
+                at: string;
+                by: string;
+                version: number;
+            }[];
+            on_disk_differs: boolean;
+            path: string;
             problems: {
                 column: number;
                 line: number;
                 path: string;
                 problem: string;
                 remedy: string;
+                /** @enum {string} */
+                severity: "error" | "warning";
             }[];
+            read_only: boolean;
             revision: number;
+            text: string;
         };
         Contact: {
             anonymous: boolean;
@@ -1302,12 +1332,17 @@ export interface components {
         };
         Plugin: {
             accounts: string[];
+            /** @enum {string} */
+            kind: "built-in";
             last_exit: components["schemas"]["Exit"] | null;
+            memory_bytes: number;
             name: string;
             /** Format: date-time */
             next_start: string | null;
             notice: string;
             restarts: number;
+            /** Format: date-time */
+            since: string | null;
             spooled: number;
             state: string;
             uptime_ms: number;

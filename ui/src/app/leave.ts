@@ -1,0 +1,7 @@
+import { answered, api } from '$lib/api/client';
+
+/** signOut ends the sign-in of this browser. Somebody whom the server no longer knows is signed out already. */
+export async function signOut(): Promise<void> {
+  const result = await api.DELETE('/api/v1/sign-in');
+  if (result.response.status !== 401) answered(result);
+}
