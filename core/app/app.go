@@ -64,14 +64,15 @@ type App struct {
 	log     hclog.Logger
 	options Options
 
-	desk    *desk.Desk
-	host    *channel.Host
-	hub     *live.Hub
-	auth    *auth.Auth
-	source  *config.Source
-	server  *api.Server
-	control *control
-	metrics *metrics
+	desk      *desk.Desk
+	host      *channel.Host
+	hub       *live.Hub
+	customers *desk.Customers
+	auth      *auth.Auth
+	source    *config.Source
+	server    *api.Server
+	control   *control
+	metrics   *metrics
 
 	listener  net.Listener
 	publicURL string
@@ -168,10 +169,11 @@ func (a *App) build() error {
 	media := &mediaStore{
 		store: d.store, blobs: d.blobs, keys: d.keys, publicURL: a.publicURL, public: blob.NewSigner(d.keys.Derive("public media addresses"), nil),
 	}
-	receiver := &receiver{}
+	receiver := &receiver{media: media}
+	customers := &customers{media: media}
 	host, err := channel.New(channel.Options{
 		Data: d.dir, Version: a.options.Version, PublicURL: a.publicURL, Log: slogOf(a.log.Named("plugins")),
-		Receiver: receiver, State: pluginState{d.store}, Media: media, Spool: spool{d.store, d.blobs, &spoolOrder{}}, Builtin: a.options.Builtin,
+		Receiver: receiver, State: pluginState{d.store}, Media: media, Conversations: customers, Spool: spool{d.store, d.blobs, &spoolOrder{}}, Builtin: a.options.Builtin,
 		Alert: a.alert,
 	})
 	if err != nil {
@@ -187,6 +189,8 @@ func (a *App) build() error {
 		},
 	})
 	receiver.desk = a.desk
+	customers.Customers = desk.NewCustomers(a.desk)
+	a.customers = customers.Customers
 	a.hub = live.New(live.Options{
 		Store: d.store, Setup: a.desk.Setup, Connected: a.desk.Connected, Disconnected: a.desk.Disconnected, Remaining: a.desk.Remaining,
 		Typing: func(ctx context.Context, agent core.Agent, conversation core.ID) {
@@ -247,6 +251,7 @@ func (a *App) alert(alert channel.Alert) {
 func (a *App) background(life context.Context) {
 	run := func(fn func(context.Context)) { a.running.Go(func() { fn(life) }) }
 	run(a.hub.Run)
+	run(a.customers.Run)
 	run(func(ctx context.Context) {
 		if err := a.source.Run(ctx, hangups(ctx)); err != nil && ctx.Err() == nil {
 			a.log.Error("the configuration file is no longer followed", "error", err)

@@ -9,7 +9,6 @@ import (
 	"github.com/guichet/guichet/core/blob"
 	"github.com/guichet/guichet/core/blob/keys"
 	"github.com/guichet/guichet/core/channel"
-	"github.com/guichet/guichet/core/desk"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -84,14 +83,4 @@ func (m *mediaStore) Publish(_ context.Context, account, handle string, validFor
 	}
 	grant.Expires = time.Now().Add(validFor).Truncate(time.Second)
 	return m.publicURL + "/media/" + m.public.Sign(grant), grant.Expires, nil
-}
-
-// receiver gives what channels report to the desk.
-type receiver struct{ desk *desk.Desk }
-
-func (r *receiver) Receive(ctx context.Context, events []core.Inbound, cursor *channel.Cursor) (stored, duplicates int, err error) {
-	if cursor == nil {
-		return r.desk.Receive(ctx, events, nil)
-	}
-	return r.desk.Receive(ctx, events, &desk.Cursor{Name: cursor.Name, Value: cursor.Value})
 }

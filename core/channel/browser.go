@@ -136,7 +136,7 @@ func (b *browser) pump(conn *websocket.Conn, limits liveLimits) (code int, reaso
 	wrote := make(chan struct{})
 	go func() {
 		defer close(wrote)
-		if !b.write(ctx, conn, limits.writePatience) {
+		if !b.write(ctx, conn, limits.writePatience, cancel) {
 			cancel()
 		}
 	}()
@@ -208,8 +208,12 @@ func (b *browser) read(ctx context.Context, conn *websocket.Conn, reading *atomi
 	}
 }
 
+// closePatience is how long a browser has to answer when its connection is closed.
+const closePatience = 2 * time.Second
+
 // write gives the browser what the plugin sends, and then the end; false when the browser did not take it in time.
-func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time.Duration) bool {
+// giveUp ends the reading.
+func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time.Duration, giveUp func()) bool {
 	for {
 		p, ended := b.next()
 		switch {
@@ -224,7 +228,10 @@ func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time
 			code, reason := b.code, b.reason
 			b.mu.Unlock()
 			if code != 0 {
+				// The library would wait for the browser's answer longer than a stop should take.
+				enough := time.AfterFunc(closePatience, giveUp)
 				_ = conn.Close(sendable(code), short(reason)) // the browser may have gone meanwhile
+				enough.Stop()
 			}
 			return true
 		default:

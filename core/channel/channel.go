@@ -106,8 +106,10 @@ type Options struct {
 	Receiver  Receiver
 	State     StateStore // also keeps what the host remembers about spools; nil: that is lost when the host ends
 	Media     MediaStore
-	Spool     Spool         // nil: nothing is spooled, a request to a plugin that is down gets 503
-	Manifests ManifestCache // nil: kept in memory only
+	// Conversations is what plugins of live channels may ask about their customers.
+	Conversations Conversations
+	Spool         Spool         // nil: nothing is spooled, a request to a plugin that is down gets 503
+	Manifests     ManifestCache // nil: kept in memory only
 	// Builtin returns the manifest of a first-party plugin without running it.
 	Builtin func(plugin string) (*channelv1.Manifest, bool)
 	// Find says how to run a plugin; nil runs first-party ones as `guichet plugin NAME`.

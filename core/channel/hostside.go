@@ -10,11 +10,17 @@ import (
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
 
-// hostSide is the host's end of a plugin for go-plugin: it serves the Host service on the one brokered connection and
+// hostSide is the host's end of a plugin for go-plugin: it serves the host's services on the one brokered connection and
 // hands out the connection to the plugin.
 type hostSide struct {
 	plugin.NetRPCUnsupportedPlugin
-	service channelv1.HostServer
+	service       channelv1.HostServer
+	conversations channelv1.ConversationsServer
+}
+
+func newHostSide(h *Host, plugin string) *hostSide {
+	service := newHostService(h, plugin)
+	return &hostSide{service: service, conversations: &conversationsService{hostService: service}}
 }
 
 var _ plugin.GRPCPlugin = (*hostSide)(nil)
@@ -35,6 +41,7 @@ func (s *hostSide) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn
 			server := grpc.NewServer(append(options,
 				grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
 			channelv1.RegisterHostServer(server, s.service)
+			channelv1.RegisterConversationsServer(server, s.conversations)
 			return server
 		})
 	}()

@@ -108,7 +108,7 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
 		},
 		VersionedPlugins: map[int]plugin.PluginSet{
-			channelv1.ProtocolMajor: {channelv1.PluginName: &hostSide{service: newHostService(h, name)}},
+			channelv1.ProtocolMajor: {channelv1.PluginName: newHostSide(h, name)},
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			cmd.Path, cmd.Args = source.Path, append([]string{"guichet"}, source.Args...)

@@ -40,6 +40,8 @@ func (f *fake) Connect(ctx context.Context, conn sdk.Connection) error {
 		}
 		conn.Close(4001, "that was all")
 		return nil
+	case "converse":
+		return f.converse(ctx, conn)
 	case "deaf": // accepts, says what it could not, and never listens
 		if err := conn.Send(ctx, []byte("here")); err != nil {
 			return err
@@ -83,7 +85,7 @@ func (b *bench) liveServer(t *testing.T) string {
 			headers = append(headers, Header{name, values[0]})
 		}
 		b.ServeLive(w, r, account, Request{
-			Method: r.Method, URL: "https://desk.example.com/channels" + r.URL.Path, Path: path, Headers: headers, RemoteAddress: address,
+			Method: r.Method, URL: "https://desk.example.com/channels" + r.URL.RequestURI(), Path: path, Headers: headers, RemoteAddress: address,
 			ReceivedAt: time.Now(),
 		})
 	}))

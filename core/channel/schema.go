@@ -74,6 +74,7 @@ func (h *Host) described(plugin string, m *channelv1.Manifest) {
 func schemaOf(m *channelv1.Manifest) core.PluginSchema {
 	return core.PluginSchema{
 		Plugin: m.GetId(), Settings: fieldsOf(m.GetSettings()), Address: fieldsOf(m.GetAddress()), Consent: m.GetRequiresConsent(),
+		Live: slices.Contains(m.GetServices(), channelv1.Live_ServiceDesc.ServiceName),
 	}
 }
 

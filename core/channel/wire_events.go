@@ -162,6 +162,9 @@ func messageOf(m *channelv1.Message) *core.InboundMessage {
 		if a.GetHandle() == "" && a.GetUrl() != "" {
 			attachment.State = core.Ready
 		}
+		if a.GetStored() && a.GetHandle() != "" {
+			attachment.State = core.Ready // whose it is, and whether it is there, is for the Receiver to find out
+		}
 		out.Attachments = append(out.Attachments, attachment)
 	}
 	if l := m.GetLocation(); l != nil {
