@@ -56,23 +56,28 @@ func (t *tally) load(ctx context.Context, d *Desk) {
 			}
 			return
 		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.read != read {
-			return // the log was interrupted, and somebody reads again
-		}
-		for id, place := range places {
-			if _, told := t.places[id]; !told {
-				t.put(id, place)
-			}
-		}
-		close(read)
-		for id, place := range t.places {
-			if place == (core.Place{}) {
-				delete(t.places, id)
-			}
-		}
+		t.fill(read, places)
 	})
+}
+
+// fill takes the records in, where the log has not told something newer.
+func (t *tally) fill(read chan struct{}, places map[core.ID]core.Place) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.read != read {
+		return // the log was interrupted, and somebody reads again
+	}
+	for id, place := range places {
+		if _, told := t.places[id]; !told {
+			t.put(id, place)
+		}
+	}
+	close(read)
+	for id, place := range t.places {
+		if place == (core.Place{}) {
+			delete(t.places, id)
+		}
+	}
 }
 
 // hear takes in where the log says that a conversation is listed now.
