@@ -171,6 +171,8 @@ func (h *Host) Signal(ctx context.Context, account string, thread core.Thread, r
 	}
 	r := &channelv1.SignalRequest{Account: a.id, Thread: threadTo(thread), Recipient: identityTo(recipient)}
 	switch {
+	case (s.Typing || s.TypingStopped) && !l.manifest.GetCapabilities().GetTypingOut():
+		return nil
 	case s.Typing || s.TypingStopped:
 		r.Kind = &channelv1.SignalRequest_Typing{Typing: &channelv1.Typing{Stopped: s.TypingStopped}}
 	case s.Read:

@@ -131,7 +131,7 @@ func (d *Desk) Typing(ctx context.Context, a Actor, id core.ID) {
 	err := d.store.View(ctx, func(tx *store.Tx) error {
 		c, err := d.owned(tx, a, id)
 		if err == nil && c.State == core.Active {
-			d.signals.send(c, core.Signal{Typing: true})
+			d.signals.typing(c)
 		}
 		return err
 	})

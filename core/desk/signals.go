@@ -2,6 +2,8 @@ package desk
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -11,6 +13,10 @@ const (
 	signalLanes    = 4
 	signalBacklog  = 256
 	signalPatience = 10 * time.Second
+	// typingEvery is how often a customer is told that an agent is writing; a browser may say so with every key.
+	typingEvery = 3 * time.Second
+	// typingKept is how many conversations' last times are remembered before old ones are forgotten.
+	typingKept = 1000
 )
 
 // signals passes on to channels what is not a message, beside everything else and at best effort: too many at once, or
@@ -18,6 +24,9 @@ const (
 type signals struct {
 	desk *Desk
 	jobs chan signal
+
+	mu    sync.Mutex
+	typed map[core.ID]time.Time // when the customer was last told that an agent is writing
 }
 
 type signal struct {
@@ -27,7 +36,26 @@ type signal struct {
 	what      core.Signal
 }
 
-func newSignals(d *Desk) *signals { return &signals{desk: d, jobs: make(chan signal, signalBacklog)} }
+func newSignals(d *Desk) *signals {
+	return &signals{desk: d, jobs: make(chan signal, signalBacklog), typed: map[core.ID]time.Time{}}
+}
+
+// typing says that an agent is writing, unless that was said a moment ago.
+func (s *signals) typing(c *core.Conversation) {
+	now := time.Now()
+	s.mu.Lock()
+	said := now.Sub(s.typed[c.ID]) < typingEvery
+	if !said {
+		if len(s.typed) >= typingKept {
+			maps.DeleteFunc(s.typed, func(_ core.ID, at time.Time) bool { return now.Sub(at) >= typingEvery })
+		}
+		s.typed[c.ID] = now
+	}
+	s.mu.Unlock()
+	if !said {
+		s.send(c, core.Signal{Typing: true})
+	}
+}
 
 func (s *signals) send(c *core.Conversation, what core.Signal) {
 	select {
