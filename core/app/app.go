@@ -302,6 +302,22 @@ func (a *App) SetupLink(ctx context.Context) (string, error) {
 	return a.localURL + "/app/setup#" + token, nil
 }
 
+// WorkspaceURL is where people sign in.
+func (a *App) WorkspaceURL() string { return a.localURL + "/app/" }
+
+// DemoURL is where the demo shop shows the web chat; "" when there is none, or it is closed.
+func (a *App) DemoURL() string {
+	if strings.HasPrefix(a.publicURL, "https:") && !a.allowsTest() {
+		return ""
+	}
+	for _, ch := range a.desk.Setup().Channels {
+		if ch.Widget != nil && !ch.Retired {
+			return a.localURL + "/demo"
+		}
+	}
+	return ""
+}
+
 // Stop ends everything: requests first, then the desk, whose sends still need the plugins, then the plugins and the
 // store. It may be called more than once.
 func (a *App) Stop() {

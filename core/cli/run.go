@@ -33,7 +33,11 @@ func serve(ctx context.Context, c *call) error {
 		return err
 	}
 	if link != "" {
-		fmt.Fprintf(c.program.Out, "Create the first administrator here, once: %s\n", link)
+		fmt.Fprintf(c.program.Out, "  Begin here: this link creates the first administrator, once.\n    %s\n", link)
+		fmt.Fprintf(c.program.Out, "  The workspace, from then on:\n    %s\n", server.WorkspaceURL())
+		if demo := server.DemoURL(); demo != "" {
+			fmt.Fprintf(c.program.Out, "  A demo shop with your web chat, to write to yourself:\n    %s\n", demo)
+		}
 	}
 	<-ctx.Done()
 	fmt.Fprintln(c.program.Out, "Stopping: requests and messages under way are finished first.")

@@ -29,7 +29,7 @@ func AppendAgent(path string, agent core.Agent, env Environment) error {
 		return err
 	}
 	before := stat(path)
-	text := defaultText
+	text := defaults(env)
 	if before != nil {
 		if err := writable(path); err != nil {
 			return err

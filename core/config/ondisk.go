@@ -23,7 +23,7 @@ func (s *Source) OnDisk() (OnDisk, error) {
 	text, err := readLimited(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		text, d.Path = defaultText, ""
+		text, d.Path = defaults(s.options.Environment), ""
 	case err != nil:
 		return d, Problems{readProblem(path, err)}
 	}

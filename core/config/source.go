@@ -139,7 +139,7 @@ func (s *Source) attempt(ctx context.Context, who string) error {
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case missing && !s.options.Required:
-		text = defaultText
+		text = defaults(s.options.Environment)
 	case err != nil:
 		return Problems{readProblem(s.options.Path, err)}
 	}
@@ -148,7 +148,7 @@ func (s *Source) attempt(ctx context.Context, who string) error {
 		return problems
 	}
 	hash := c.hash(key)
-	if missing && found && last.Hash != hash {
+	if missing && found && last.Hash != hash && !isFormerDefault(last.Redacted) {
 		// Falling back to the defaults would silently take the whole desk apart.
 		return Problems{{File: s.options.Path, Message: fmt.Sprintf("The file is gone; version %d of it stays in force.", last.Revision),
 			Remedy: "Put it back. To begin again with the built-in defaults, write an empty file."}}

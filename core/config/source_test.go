@@ -441,3 +441,42 @@ func TestLoad(t *testing.T) {
 		t.Errorf("problems %v", problems)
 	}
 }
+
+// TestDefaultsHaveAWebChat starts without a file where there is a plugin for web chats, also on data that ran with the
+// defaults of an earlier version: those are no file that has gone.
+func TestDefaultsHaveAWebChat(t *testing.T) {
+	former := newDesk(t)
+	if err := former.source(false).Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := former.history.versions[0].Redacted; !isFormerDefault(got) {
+		t.Errorf("the defaults without a chat are those of the earlier version; not known is\n%s", got)
+	}
+	d := newDesk(t)
+	d.history = former.history
+	plugins := d.env.Plugin
+	d.env.Plugin = func(name string) (core.PluginSchema, bool) {
+		if name == chatPlugin {
+			return core.PluginSchema{Plugin: name, Live: true}, true
+		}
+		return plugins(name)
+	}
+	s := d.source(false)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.inForce("general", 2)
+	c, _ := s.Current()
+	setup := c.Setup(1)
+	ch := setup.Channels["website"]
+	if len(s.Problems()) != 0 || ch == nil || ch.Widget == nil || setup.Workstreams[ch.Workstream].FallbackQueue != "general" {
+		t.Fatalf("problems %v, setup %+v", s.Problems(), setup)
+	}
+	// Adding a person writes the chat into the file with everything else.
+	if err := AppendAgent(d.path, core.Agent{Email: "ada@example.com"}, d.env); err != nil {
+		t.Fatal(err)
+	}
+	if written := mustDecode(t, read(t, d.path), d.env).Setup(1); written.Channels["website"] == nil || written.Agents["ada"] == nil {
+		t.Errorf("written: %+v", written)
+	}
+}
