@@ -77,7 +77,7 @@ var weights = []struct {
 }{
 	{"new", 4}, {"message", 5}, {"status", 3}, {"queue", 3}, {"offer", 5}, {"unoffer", 2}, {"assign", 3}, {"wait", 3}, {"wrap", 2},
 	{"close", 2}, {"rename", 2}, {"presence", 2}, {"connect", 5}, {"blip", 6}, {"cut", 4}, {"cut-soon", 4}, {"away", 4}, {"settle", 5},
-	{"trim", 1}, {"member", 1}, {"role", 1},
+	{"trim", 1}, {"member", 1}, {"role", 1}, {"title", 1}, {"link", 2}, {"merge", 1},
 }
 
 var kinds = func() (list []string) {
@@ -162,9 +162,30 @@ func (w *world) do(s step) {
 		}
 	case "trim":
 		must(w.db.Trim(context.Background(), w.db.Last()-kv.Pos(min(uint64(s.A), uint64(w.db.Last())))))
-	case "member", "role":
+	case "merge":
+		if len(w.contacts) > 1 {
+			from, into := w.contacts[s.A%len(w.contacts)], w.contacts[s.B%len(w.contacts)]
+			w.update(func(tx *store.Tx) error {
+				loser, err := tx.ResolveContact(from)
+				if err != nil {
+					return err
+				}
+				winner, err := tx.ResolveContact(into)
+				if err != nil || loser.ID == winner.ID {
+					return err
+				}
+				loser.MergedInto = winner.ID
+				tx.PutContact(loser)
+				return nil
+			})
+		}
+	case "member", "role", "title":
 		w.mu.Lock()
 		next := baseSetup()
+		if s.Kind == "title" {
+			next.Queues["sales"].Name = fmt.Sprint("Sales ", s.A%2)
+			next.Agents["ben"].Name = fmt.Sprint("Benjamin ", s.B%2)
+		}
 		if s.Kind == "role" {
 			next.Agents["ada"].Role = []core.Role{core.AgentRole, core.Supervisor}[s.A%2]
 		}
@@ -229,6 +250,8 @@ func (w *world) change(s step, id core.ID, agent, queue string, now time.Time) {
 				return nil
 			}
 			c.Offer, c.Units = nil, 0
+		case "link":
+			c.Contact = w.contacts[s.B%len(w.contacts)]
 		case "assign":
 			c.State, c.Offer, c.Assignee, c.Units = core.Active, nil, agent, 1
 		case "wait":
