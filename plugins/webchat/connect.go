@@ -187,7 +187,11 @@ func (s *session) handle(ctx context.Context, f *frame) error {
 	case "older":
 		s.older(ctx, f)
 	case "end":
-		if e, ok := s.v.endEvent(&s.speaker); ok && s.receive(ctx, e) != nil {
+		e, ok, err := s.c.endEvent(ctx, &s.speaker)
+		if ok {
+			err = s.receive(ctx, e)
+		}
+		if err != nil {
 			s.out.put(encode(laterFrame{T: "later", What: "end", After: tryAgainAfter}))
 		}
 	}
@@ -245,10 +249,9 @@ func (s *session) send(ctx context.Context, f *frame) error {
 		if err := s.begin(ctx, f.Token); err != nil {
 			return err
 		}
-		if s.v.statusNow().Conversation != "" { // another tab has written before
-			if welcome, err := s.c.welcome(ctx, s.v, "", s.speaker.address); err == nil {
-				s.out.put(encode(welcome))
-			}
+		welcome, err := s.c.welcome(ctx, s.v, "", s.speaker.address)
+		if err == nil && len(welcome.Messages) > 0 { // another tab has written before
+			s.out.put(encode(welcome))
 		}
 	}
 	if s.v.knows(f.ID) {
@@ -277,7 +280,7 @@ func (s *session) send(ctx context.Context, f *frame) error {
 		return later()
 	}
 	typed := s.v.customerTypes(false)
-	events := s.c.messageEvents(&s.speaker, f, attachments, begins(s.v.statusNow().State), typed)
+	events := s.c.messageEvents(&s.speaker, f, attachments, s.v.begins(), typed)
 	if s.receive(ctx, events...) != nil {
 		return later()
 	}
@@ -298,7 +301,7 @@ func (s *session) receive(ctx context.Context, events ...sdk.Event) error {
 }
 
 func (s *session) typing(ctx context.Context, f *frame) {
-	if begins(s.v.statusNow().State) {
+	if s.v.begins() {
 		return // nobody would see it
 	}
 	if s.v.customerTypes(f.On) {

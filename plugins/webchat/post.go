@@ -80,22 +80,26 @@ func (p *posting) take(f *frame) {
 		p.say(pongFrame{"pong", f.At})
 	case "older":
 		p.older(f)
+	case "end":
+		switch e, ok, err := p.c.endEvent(p.ctx, &p.speaker); {
+		case err != nil:
+			p.say(laterFrame{T: "later", What: "end", After: tryAgainAfter})
+		case ok:
+			p.events = append(p.events, e)
+		}
 	}
 	if p.v == nil {
 		return // the poll that comes next makes it known; the panel says it again
 	}
 	switch f.T {
 	case "typing":
-		if !begins(p.v.statusNow().State) && p.v.customerTypes(f.On) {
+		if !p.v.begins() && p.v.customerTypes(f.On) {
 			p.events = append(p.events, p.v.typingEvent(f.On))
 		}
 	case "seen":
 		events, _ := p.v.receipts(&p.speaker, f.Delivered, f.Read) // not known to be stored: told again next time
 		p.events = append(p.events, events...)
 	case "end":
-		if e, ok := p.v.endEvent(&p.speaker); ok {
-			p.events = append(p.events, e)
-		}
 	}
 }
 
@@ -135,7 +139,7 @@ func (p *posting) send(f *frame) {
 // conversation that goes on learns where its visitor is now, which does no harm.
 func (p *posting) begins() bool {
 	if p.v != nil && p.v.standing() {
-		return begins(p.v.statusNow().State)
+		return p.v.begins()
 	}
 	status, err := p.c.host.Conversations().ThreadStatus(p.ctx, threadOf(p.speaker.visitor))
 	return err != nil || begins(status.State)

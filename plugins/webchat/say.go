@@ -1,6 +1,7 @@
 package webchat
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -156,13 +157,16 @@ func (v *visit) receipts(s *speaker, delivered, read string) (events []sdk.Event
 	}
 }
 
-// endEvent says that the visitor ends the conversation; ok is false when there is none to end.
-func (v *visit) endEvent(s *speaker) (e sdk.Event, ok bool) {
-	status := v.statusNow()
-	if status.Conversation == "" || begins(status.State) {
-		return sdk.Event{}, false
+// endEvent says that the visitor ends the conversation; ok is false when there is none to end. The host is asked: what
+// was told may be a moment old.
+func (c *channel) endEvent(ctx context.Context, s *speaker) (e sdk.Event, ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	status, err := c.host.Conversations().ThreadStatus(ctx, threadOf(s.visitor))
+	if err != nil || status.Conversation == "" || begins(status.State) {
+		return sdk.Event{}, false, err
 	}
-	e = s.event(v.id + ":end:" + status.Conversation)
+	e = s.event(s.visitor + ":end:" + status.Conversation)
 	e.ConversationEnded = &sdk.ConversationEnded{Code: "visitor"}
-	return e, true
+	return e, true, nil
 }

@@ -30,6 +30,7 @@ type visit struct {
 	isLive   bool
 	status   sdk.ThreadStatus
 	told     []byte // the last status frame
+	opened   bool   // a message was accepted since that status: by now there is a conversation
 	last     string // the newest position that was told
 	readers  map[*outbox]struct{}
 	ours     []ourMessage // the newest that the visitor may not have read, by position
@@ -85,8 +86,10 @@ func (v *visit) run() {
 				if stood && !v.catchUp() {
 					break
 				}
-				v.changeStatus(*change.Status)
-				v.stand()
+				if stood {
+					v.changeStatus(*change.Status)
+				}
+				v.stand(*change.Status)
 				stood = true
 				continue
 			}
@@ -111,10 +114,11 @@ func (v *visit) standing() bool {
 	return v.isLive
 }
 
-func (v *visit) stand() {
+// stand lets those in who wait for the watch. The welcome shows them the status.
+func (v *visit) stand(s sdk.ThreadStatus) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.isLive = true
+	v.status, v.told, v.isLive = s, encode(statusFrame{"status", viewStatus(s)}), true
 	close(v.live)
 }
 
@@ -143,23 +147,25 @@ func (v *visit) await(ctx context.Context, patience time.Duration) bool {
 	return false
 }
 
-// catchUp tells what a lost watch may have missed: the newest messages as they are now, and before them whatever is
-// after the newest position that was told.
+// catchUp tells what a lost watch may have missed: the newest messages that were told, as they are now, and whatever
+// came after them.
 func (v *visit) catchUp() bool {
 	ctx, cancel := context.WithTimeout(v.ctx, hostPatience)
 	defer cancel()
 	conversations := v.c.host.Conversations()
-	newest, _, err := conversations.History(ctx, v.thread, "", pageSize)
-	if err != nil {
-		v.c.busy("history", err)
-		return false
-	}
 	v.mu.Lock()
 	after := v.last
 	v.mu.Unlock()
-	for i := range newest {
-		if newest[i].Position <= after {
-			v.changeMessage(&newest[i])
+	if after != "" {
+		known, _, err := conversations.History(ctx, v.thread, after, pageSize)
+		if err != nil {
+			v.c.busy("history", err)
+			return false
+		}
+		after = "" // where nothing is before the newest one, it is the first
+		for i := range known {
+			v.changeMessage(&known[i])
+			after = known[i].Position
 		}
 	}
 	for range maxPages {
@@ -192,7 +198,7 @@ func (v *visit) changeStatus(s sdk.ThreadStatus) {
 	raw := encode(statusFrame{"status", viewStatus(s)})
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.status = s
+	v.status, v.opened = s, false
 	if bytes.Equal(raw, v.told) {
 		return
 	}
@@ -292,6 +298,14 @@ func (v *visit) accept(client string) {
 		v.accepted = slices.Delete(v.accepted, 0, 1)
 	}
 	v.accepted = append(v.accepted, client)
+	v.opened = true
+}
+
+// begins reports whether the visitor's next message begins a conversation.
+func (v *visit) begins() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !v.opened && begins(v.status.State)
 }
 
 // cursor names the place that the log has reached.
