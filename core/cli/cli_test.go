@@ -3,12 +3,17 @@ package cli_test
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -23,8 +28,15 @@ func TestMain(m *testing.M) {
 }
 
 func run() {
+	if len(os.Args) == 3 && os.Args[1] == "plugin" && plugins.Serve(os.Args[2]) {
+		return
+	}
 	os.Exit(cli.Main(context.Background(), cli.Program{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: "test", Plugins: plugins.Names(), Builtin: plugins.Manifest,
+		UI: fstest.MapFS{
+			"app/index.html": {Data: []byte("<!doctype html><html></html>")}, "widget/panel.html": {Data: []byte("<!doctype html><html></html>")},
+			"demo/index.html": {Data: []byte("<!doctype html><html><body></body></html>")},
+		},
 	}))
 }
 
@@ -36,11 +48,15 @@ func TestScripts(t *testing.T) {
 			"serve": serve,
 			"await": await,
 			"fetch": fetch,
+			"open":  open,
+			"said":  said,
 		},
 	})
 }
 
-var readyLine = regexp.MustCompile(`is ready at (http://\S+)`)
+// readyLine has an address at which the test reaches the server: the one it is ready at, or that of its own links where
+// it is known by a public one.
+var readyLine = regexp.MustCompile(`(?:is ready at )?(http://127\.0\.0\.1:\d+)`)
 
 // serve runs `guichet serve` with the words given until the script ends, and sets $URL once it is ready.
 func serve(ts *testscript.TestScript, neg bool, words []string) {
@@ -54,10 +70,15 @@ func serve(ts *testscript.TestScript, neg bool, words []string) {
 		_ = command.Process.Signal(os.Interrupt) // it may have ended
 		_ = command.Wait()
 	})
+	spoken, err := os.Create(ts.MkAbs(saidFile))
+	ts.Check(err)
+	ts.Setenv("PID", strconv.Itoa(command.Process.Pid))
 	lines := make(chan string, 16)
 	go func() {
 		defer close(lines)
+		defer spoken.Close() //nolint:errcheck // as above
 		for scan := bufio.NewScanner(out); scan.Scan(); {
+			_, _ = fmt.Fprintln(spoken, scan.Text()) // said reads it, and misses what is not there
 			lines <- scan.Text()
 		}
 	}()
@@ -125,5 +146,53 @@ func fetch(ts *testscript.TestScript, neg bool, words []string) {
 	defer response.Body.Close() //nolint:errcheck // only its status is read
 	if got := response.Status[:3]; got != words[0] {
 		ts.Fatalf("%s answered %s, want %s", words[2], got, words[0])
+	}
+}
+
+// saidFile holds what the server has printed.
+const saidFile = "said.txt"
+
+// said waits until the server has printed what matches each pattern. Its negation stops the server and then finds none of
+// them: said PATTERN …
+func said(ts *testscript.TestScript, neg bool, patterns []string) {
+	wait := func(pattern string) {
+		deadline := time.Now().Add(20 * time.Second)
+		for !regexp.MustCompile(`(?m)` + pattern).MatchString(ts.ReadFile(saidFile)) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("the server never said %q, but:\n%s", pattern, ts.ReadFile(saidFile))
+			}
+			time.Sleep(10 * time.Millisecond) // between two looks
+		}
+	}
+	if !neg {
+		for _, p := range patterns {
+			wait(p)
+		}
+		return
+	}
+	pid, err := strconv.Atoi(ts.Getenv("PID"))
+	ts.Check(err)
+	ts.Check(syscall.Kill(pid, syscall.SIGINT))
+	wait("^Stopping")
+	for _, p := range patterns {
+		if found := regexp.MustCompile(`(?m)` + p).FindString(ts.ReadFile(saidFile)); found != "" {
+			ts.Fatalf("the server said %q", found)
+		}
+	}
+}
+
+// open gets a path of the server as nobody, and fails unless the answer has the status and matches the pattern, if there
+// is one: open STATUS PATH [PATTERN]
+func open(ts *testscript.TestScript, neg bool, words []string) {
+	response, err := http.Get(ts.Getenv("URL") + words[1])
+	ts.Check(err)
+	defer response.Body.Close() //nolint:errcheck // it is read below
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	if got := response.Status[:3]; got != words[0] {
+		ts.Fatalf("%s answered %s, want %s: %s", words[1], got, words[0], body)
+	}
+	if len(words) > 2 && !regexp.MustCompile(words[2]).Match(body) {
+		ts.Fatalf("%s answered without %q:\n%s", words[1], words[2], body)
 	}
 }
