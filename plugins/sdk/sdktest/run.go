@@ -45,6 +45,8 @@ type suite struct {
 	*Plugin
 	settings map[string]any
 	genuine  map[string]*channelv1.HTTPRequest
+	upgrade  *channelv1.HTTPRequest // to a live connection that is accepted; nil when not given
+	hello    []byte
 }
 
 // Run puts a plugin through the conformance suite. It makes no network call of its own and calls nothing that should:
@@ -73,6 +75,7 @@ func Run[S any](t *testing.T, p sdk.Plugin[S], options ...Option) {
 		{"odd requests", (*suite).oddRequests},
 		{"forged requests", (*suite).forgedRequests},
 		{"genuine requests", (*suite).genuineRequests},
+		{"live connections", (*suite).live},
 		{"drain", (*suite).drain},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(start(t), t) })

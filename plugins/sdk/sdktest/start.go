@@ -26,8 +26,11 @@ type Plugin struct {
 	Profiles   channelv1.ProfilesClient
 	Signals    channelv1.SignalsClient
 	Reconciler channelv1.ReconcilerClient
+	Live       channelv1.LiveClient
 	Host       *Host
-	revision   uint64
+	// Conversations is what the host knows of the customers' conversations.
+	Conversations *Conversations
+	revision      uint64
 }
 
 // Start serves p in this process and connects to it; the test's end closes both.
@@ -37,8 +40,8 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 	if err != nil {
 		t.Fatalf("the plugin cannot be served: %v", err)
 	}
-	host := newHost()
-	client, server := plugin.TestPluginGRPCConn(t, true, map[string]plugin.Plugin{channelv1.PluginName: &both{served: served, host: host}})
+	host, conversations := newHost(), newConversations()
+	client, server := plugin.TestPluginGRPCConn(t, true, map[string]plugin.Plugin{channelv1.PluginName: &both{served: served, host: host, conversations: conversations}})
 	t.Cleanup(func() {
 		// The closing client asks the server to stop; a second Stop beside it would be a race.
 		_ = client.Close()
@@ -56,7 +59,8 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 	started := &Plugin{
 		Channel: channelv1.NewChannelClient(conn), Webhook: channelv1.NewWebhookClient(conn), Media: channelv1.NewMediaClient(conn),
 		Profiles: channelv1.NewProfilesClient(conn), Signals: channelv1.NewSignalsClient(conn),
-		Reconciler: channelv1.NewReconcilerClient(conn), Host: host,
+		Reconciler: channelv1.NewReconcilerClient(conn), Live: channelv1.NewLiveClient(conn), Host: host,
+		Conversations: conversations,
 	}
 	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"})
 	if err != nil {
@@ -89,8 +93,9 @@ func (p *Plugin) Open(t testing.TB, id string, settings map[string]any) {
 // both is the two ends of a plugin for go-plugin's in-process connection.
 type both struct {
 	plugin.NetRPCUnsupportedPlugin
-	served plugin.GRPCPlugin
-	host   *Host
+	served        plugin.GRPCPlugin
+	host          *Host
+	conversations *Conversations
 }
 
 // GRPCServer serves the plugin.
@@ -105,6 +110,7 @@ func (b *both) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn *gr
 		defer close(ready)
 		server := grpc.NewServer(options...)
 		channelv1.RegisterHostServer(server, b.host)
+		channelv1.RegisterConversationsServer(server, b.conversations)
 		return server
 	})
 	select {
