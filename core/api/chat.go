@@ -62,8 +62,8 @@ func (s *Server) chatPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	language := preferred(r, ch.Widget.Languages)
-	f := s.pages.page(pageKey{template, setup.Revision, ch.ID, language}, func(content string) string {
-		return onRoot(content, fmt.Sprintf(`lang="%s" dir="%s" data-channel="%s"`, html.EscapeString(language), direction(language), html.EscapeString(ch.ID)))
+	f := s.pages.page(pageKey{template, setup.Revision, ch.ID, language}, func() string {
+		return onRoot(string(template.plain), fmt.Sprintf(`lang="%s" dir="%s" data-channel="%s"`, html.EscapeString(language), direction(language), html.EscapeString(ch.ID)))
 	})
 	ancestors := "*"
 	if len(ch.Widget.Domains) > 0 {
@@ -82,27 +82,35 @@ func (s *Server) chatConfiguration(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	c := chatConfig{
-		Channel: ch.ID, Account: ch.Account, Organization: setup.Organization.Name, Language: preferred(r, ch.Widget.Languages),
-		Languages: ch.Widget.Languages, Title: ch.Widget.Title, Subtitle: ch.Widget.Subtitle, Color: ch.Widget.Color, Position: ch.Widget.Position,
-		Logo: ch.Widget.LogoURL, Hidden: ch.Widget.Hidden || !s.mayShow(ch.Widget, r), Attachments: chatAttachments{FromCustomer: ch.FromCustomer},
-		Texts: map[string]string{},
-	}
-	if setup.Organization.PrivacyNotice != "" {
-		c.Texts["privacy_notice"] = setup.Organization.PrivacyNotice
-	}
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
+	language, hidden := preferred(r, ch.Widget.Languages), ch.Widget.Hidden || !s.mayShow(ch.Widget, r)
+	f := s.pages.page(pageKey{nil, setup.Revision, ch.ID, fmt.Sprintf("config %s %t", language, hidden)}, func() string {
+		return chatConfigOf(ch, setup, language, hidden)
+	})
 	h := w.Header()
 	h.Set("Content-Security-Policy", apiPolicy)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(chatKept))
 	h.Add("Vary", "Accept-Language, Origin")
-	newStaticFile("config.json", raw).send(w, r)
+	f.send(w, r)
 	return nil
+}
+
+func chatConfigOf(ch *core.Channel, setup *core.Setup, language string, hidden bool) string {
+	look := ch.Widget
+	c := chatConfig{
+		Channel: ch.ID, Account: ch.Account, Organization: setup.Organization.Name, Language: language, Languages: look.Languages,
+		Title: look.Title, Subtitle: look.Subtitle, Color: look.Color, Position: look.Position, Logo: look.LogoURL, Hidden: hidden,
+		Attachments: chatAttachments{FromCustomer: ch.FromCustomer}, Texts: map[string]string{},
+	}
+	if setup.Organization.PrivacyNotice != "" {
+		c.Texts["privacy_notice"] = setup.Organization.PrivacyNotice
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		panic("api: " + err.Error()) // texts always have a JSON form
+	}
+	return string(raw)
 }
 
 // mayShow reports whether the page that asks may show the chat, as far as its browser says which page it is.
@@ -144,8 +152,8 @@ func (s *Server) demo(w http.ResponseWriter, r *http.Request) error {
 	setup := s.Desk.Setup()
 	channel := firstChat(setup)
 	origin := originAsked(r)
-	f := s.pages.page(pageKey{template, setup.Revision, channel, origin}, func(content string) string {
-		return withSnippet(content, snippet(setup, channel, origin))
+	f := s.pages.page(pageKey{template, setup.Revision, channel, origin}, func() string {
+		return withSnippet(string(template.plain), snippet(setup, channel, origin))
 	})
 	s.policies(w, r, "form-action 'self'; frame-ancestors 'none'")
 	f.send(w, r)
@@ -263,7 +271,7 @@ func preferred(r *http.Request, languages []string) string {
 	return best
 }
 
-// pages keeps pages that are made from a template, so that each is made and compressed once.
+// pages keeps what is made from the setup for many browsers, so that each is made and compressed once.
 type pages struct {
 	mu   sync.Mutex
 	made map[pageKey]*staticFile
@@ -271,8 +279,8 @@ type pages struct {
 
 // pageKey names a page as it was made.
 type pageKey struct {
-	template *staticFile
-	revision int // of the setup
+	template *staticFile // nil for a configuration
+	revision int         // of the setup
 	what     string
 	how      string
 }
@@ -280,7 +288,7 @@ type pageKey struct {
 // pagesKept bounds the memory: part of a key comes from whoever asks.
 const pagesKept = 256
 
-func (p *pages) page(key pageKey, fill func(template string) string) *staticFile {
+func (p *pages) page(key pageKey, fill func() string) *staticFile {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f := p.made[key]
@@ -288,7 +296,11 @@ func (p *pages) page(key pageKey, fill func(template string) string) *staticFile
 		if p.made == nil || len(p.made) >= pagesKept {
 			p.made = make(map[pageKey]*staticFile)
 		}
-		f = newStaticFile("page.html", []byte(fill(string(key.template.plain))))
+		name := "config.json"
+		if key.template != nil {
+			name = "page.html"
+		}
+		f = newStaticFile(name, []byte(fill()))
 		p.made[key] = f
 	}
 	return f

@@ -21,7 +21,7 @@ func TestAbout(t *testing.T) {
 	h := newHouse(t, func(o *Options) { o.Version = "1.2.3" })
 	h.withChat()
 	about := func() map[string]any { return h.call("", "GET", "/api/v1/about", "").json(t) }
-	want := map[string]any{"name": "Fournil & Cie", "language": "fr", "version": "1.2.3", "setup_needed": true}
+	want := map[string]any{"id": "bakery", "name": "Fournil & Cie", "language": "fr", "version": "1.2.3", "setup_needed": true}
 	if diff := cmp.Diff(want, about()); diff != "" {
 		t.Error(diff)
 	}

@@ -9,6 +9,7 @@ import (
 )
 
 type aboutView struct {
+	ID          string `json:"id"` // of the organization, as in the chat's snippet
 	Name        string `json:"name"`
 	Language    string `json:"language"`
 	Version     string `json:"version"`
@@ -22,7 +23,7 @@ func (s *Server) about(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o := s.Desk.Setup().Organization
-	return response.JSON(w, http.StatusOK, aboutView{Name: o.Name, Language: o.Language, Version: s.Version, SetupNeeded: needed})
+	return response.JSON(w, http.StatusOK, aboutView{ID: o.ID, Name: o.Name, Language: o.Language, Version: s.Version, SetupNeeded: needed})
 }
 
 type invitationView struct {

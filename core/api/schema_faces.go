@@ -25,7 +25,7 @@ func facesSchemas() object {
 			"read_only": yes, "on_disk_differs": yes,
 			"history": object{"type": "array", "items": record(object{"version": whole, "at": time_, "by": text})},
 		}),
-		"About":      record(object{"name": text, "language": text, "version": text, "setup_needed": yes}),
+		"About":      record(object{"id": text, "name": text, "language": text, "version": text, "setup_needed": yes}),
 		"Invitation": record(object{"url": text, "expires_at": time_}),
 		"Invited":    record(object{"name": text, "email": text}),
 		"Diagnosis": record(object{
