@@ -37,9 +37,9 @@ export function pieces(text: string): Piece[] {
 
 /** fileSize is "1.2 MB" or "1,2 Mo". */
 export function fileSize(bytes: number, lang = language()): string {
-  const unit = bytes < 1000 ? 'byte' : bytes < 1_000_000 ? 'kilobyte' : 'megabyte';
-  const value = unit === 'byte' ? bytes : unit === 'kilobyte' ? bytes / 1000 : bytes / 1_000_000;
-  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: value < 10 && unit !== 'byte' ? 1 : 0 }).format(value);
+  const large = bytes >= 1_000_000;
+  const value = Math.max(bytes / (large ? 1_000_000 : 1000), 0.1);
+  return new Intl.NumberFormat(lang, { style: 'unit', unit: large ? 'megabyte' : 'kilobyte', unitDisplay: 'short', maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
 }
 
 /** fileKind is what sort of file it is, in a word. */
