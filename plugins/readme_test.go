@@ -24,8 +24,16 @@ func TestGuideShowsWhatRuns(t *testing.T) {
 			t.Errorf("README.md does not show %s as it is", name)
 		}
 	}
+	parrot := read("sdk/examples/parrot/main.go")
+	for _, shown := range strings.Split(guide, "```go\n")[1:] {
+		code, _, _ := strings.Cut(shown, "```\n")
+		if strings.HasPrefix(code, "func (p *parrot)") && !strings.Contains(parrot, code) {
+			t.Errorf("README.md shows what sdk/examples/parrot does not have:\n%s", code)
+		}
+	}
 	for _, constant := range []string{
 		channelv1.MagicCookieKey + "=" + channelv1.MagicCookieValue, channelv1.LifelineVariable, channelv1.Channel_ServiceDesc.ServiceName,
+		channelv1.Host_ServiceDesc.ServiceName, channelv1.Conversations_ServiceDesc.ServiceName,
 	} {
 		if !strings.Contains(guide, constant) {
 			t.Errorf("README.md lacks %s", constant)

@@ -6350,7 +6350,8 @@ func (x *FetchProfileResponse) GetPictureUrl() string {
 }
 
 // ConnectRequest is one frame from the host. Each side may have 64 KiB of payload on the way per connection; the other
-// side gives credit for what it has consumed. A payload is at most 32 KiB.
+// side gives credit for what it has consumed, gathered up to 16 KiB if it likes. A payload is at most 32 KiB; an empty
+// one counts as one byte. Frames of a connection that has ended on one's own side are ignored.
 type ConnectRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Connection uint64                 `protobuf:"varint,1,opt,name=connection,proto3" json:"connection,omitempty"` // chosen by the host, never used twice on one stream
@@ -7863,7 +7864,7 @@ type HistoryRequest struct {
 	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
 	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`
 	Before        string                 `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"` // a position: the messages before it, or the newest when it is empty
-	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`   // a position: the messages after it, oldest of them first; not together with before
+	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`   // a position ("0": before all): the messages after it, oldest of them first; not together with before
 	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`  // at most 100, which 0 stands for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -8377,7 +8378,7 @@ func (x *ThreadStatusResponse) GetReadUpTo() string {
 
 type WatchThreadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Watch uint64                 `protobuf:"varint,1,opt,name=watch,proto3" json:"watch,omitempty"` // chosen by the plugin, never used twice on one stream
+	Watch uint64                 `protobuf:"varint,1,opt,name=watch,proto3" json:"watch,omitempty"` // chosen by the plugin, each higher than the one before
 	// Types that are valid to be assigned to Act:
 	//
 	//	*WatchThreadsRequest_Start
