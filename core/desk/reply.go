@@ -137,7 +137,6 @@ func notAnswered(tx *store.Tx, a Actor, c *core.Conversation, seen uint64) error
 				}
 				return core.Errorf(core.AnsweredMeanwhile, "%s has answered meanwhile: look at the answer, then send yours again", who)
 			}
-			seen = m.Seq
 		}
 		seen = list[len(list)-1].Seq
 	}
