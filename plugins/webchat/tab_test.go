@@ -163,8 +163,13 @@ type reply struct {
 	Availability *availabilityView `json:"availability"`
 }
 
+// complainer is what a test and a rapid test have in common.
+type complainer interface {
+	Errorf(format string, args ...any)
+}
+
 // take returns the next frame without waiting.
-func (t *tab) take(tb testing.TB) (reply, bool) {
+func (t *tab) take(tb complainer) (reply, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.frames) == 0 {
