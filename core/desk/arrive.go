@@ -83,6 +83,9 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 		d.noteCustomer(tx, c, a)
 	}
 	d.append(tx, c, m)
+	if in.Kind == core.InEcho { // somebody of ours has read and answered, elsewhere
+		c.WaitingSince, c.Unread, c.ReadUpTo = time.Time{}, 0, c.LastSeq
+	}
 	if a.raw != nil {
 		tx.AddRaw(c.ID, a.raw)
 	}

@@ -123,6 +123,9 @@ func TestAnAnswerElsewhereCountsToo(t *testing.T) {
 		echo := h.message("u1", "from the provider's own app")
 		echo.Kind = core.InEcho
 		h.receive(echo)
+		if now := h.conversation(c.ID); !now.WaitingSince.IsZero() || now.Unread != 0 || now.ReadUpTo != now.LastSeq {
+			t.Errorf("the customer still waits since %v, with %d unread, read up to %d of %d", now.WaitingSince, now.Unread, now.ReadUpTo, now.LastSeq)
+		}
 		_, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "m", Text: "m", LastSeen: &seen})
 		h.refused(err, core.AnsweredMeanwhile)
 	})
