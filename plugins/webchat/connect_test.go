@@ -349,12 +349,7 @@ func TestTooManyConnections(t *testing.T) {
 		}
 		<-tab.done
 		// On loopback everybody may be behind it.
-		local := newTab()
-		local.request.RemoteAddr = "127.0.0.1:4711"
-		go func() {
-			defer close(local.done)
-			local.err = c.Connect(t.Context(), local)
-		}()
+		local := dialFrom(c, "127.0.0.1:4711")
 		local.say(map[string]any{"t": "hello", "channel": "shop-chat"})
 		local.next(t, "welcome")
 		local.leave()

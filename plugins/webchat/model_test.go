@@ -43,8 +43,7 @@ func (p *panel) connect() {
 	if p.tab != nil {
 		return
 	}
-	p.tab = dial(p.c)
-	p.tab.request.RemoteAddr = "127.0.0.1" // what is tried here is not the limits on addresses
+	p.tab = dialFrom(p.c, "127.0.0.1") // what is tried here is not the limits on addresses
 	hello := map[string]any{"t": "hello", "channel": "shop-chat", "since": p.since()}
 	if p.named {
 		hello["token"] = tokenOf(1)

@@ -62,8 +62,11 @@ type tab struct {
 var _ sdk.Connection = (*tab)(nil)
 
 // dial opens a connection; hello is not said yet.
-func dial(c *channel) *tab {
+func dial(c *channel) *tab { return dialFrom(c, "192.0.2.7") }
+
+func dialFrom(c *channel, address string) *tab {
 	t := newTab()
+	t.request.RemoteAddr = address
 	go func() {
 		defer close(t.done)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -76,7 +79,6 @@ func dial(c *channel) *tab {
 func newTab() *tab {
 	r := httptest.NewRequest(http.MethodGet, "https://desk.example.com/channels/shop/live", nil)
 	r.Header.Set("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0")
-	r.RemoteAddr = "192.0.2.7"
 	return &tab{
 		request: r, in: make(chan []byte, 200), done: make(chan struct{}), arrived: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
