@@ -41,12 +41,20 @@ export class Shop {
   }
 }
 
+/** How many bytes of context variables go with a message; together with the longest text they fit into a frame. */
+const contextMost = 6000;
+
 /** flat makes context variables of what a page's provider returned: plain values, or {value, isDisplayable}. */
 export function flat(given: Record<string, unknown> | undefined): Record<string, string> | undefined {
-  const found = Object.entries(given ?? {})
-    .map(([name, value]) => [name, typeof value === 'object' && value !== null && 'value' in value ? (value as { value: unknown }).value : value] as const)
-    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
-    .slice(0, 100)
-    .map(([name, value]) => [name, String(value).slice(0, 1000)]);
-  return found.length > 0 ? Object.fromEntries(found) : undefined;
+  const found: Record<string, string> = {};
+  let room = contextMost;
+  for (const [name, wrapped] of Object.entries(given ?? {}).slice(0, 100)) {
+    const value = typeof wrapped === 'object' && wrapped !== null && 'value' in wrapped ? wrapped.value : wrapped;
+    if (!['string', 'number', 'boolean'].includes(typeof value)) continue;
+    const text = String(value).slice(0, 1000);
+    room -= new TextEncoder().encode(JSON.stringify([name, text])).length;
+    if (room < 0) break;
+    found[name] = text;
+  }
+  return Object.keys(found).length > 0 ? found : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Say, Told } from './frames';
+import type { Answer, Told } from './frames';
 import type { Socket } from './link';
 import type { Word, World } from './talk';
 
@@ -8,11 +8,11 @@ export function world(account: string, channel: string, seen: () => boolean): Wo
   const tabs = channelOf(`guichet.chat.${channel}`);
   return {
     socket: () => socket(location.origin.replace(/^http/, 'ws') + base + '/live'),
-    poll: (hello) => {
-      const query = new URLSearchParams({ channel, since: hello.since, wait: '1' });
-      return frames(`${base}/poll?${query}`, hello.token);
+    poll: (hello, cursor) => {
+      const query = new URLSearchParams({ channel, cursor, since: hello.since, wait: '1' });
+      return ask(`${base}/poll?${query}`, hello.token);
     },
-    post: (hello, say: Say[]) => frames(`${base}/frames`, hello.token, JSON.stringify({ channel, frames: say })),
+    post: ({ token, language, page }, frames) => ask(`${base}/frames`, token, JSON.stringify({ channel, language, page, frames })),
     now: () => Date.now(),
     later: (milliseconds, act) => {
       const timer = setTimeout(act, milliseconds);
@@ -25,7 +25,8 @@ export function world(account: string, channel: string, seen: () => boolean): Wo
   };
 }
 
-async function frames(address: string, token: string | undefined, body?: string): Promise<Told[]> {
+/** ask speaks over HTTP. A refusal is heard as a farewell; a server that cannot answer now rejects. */
+async function ask(address: string, token: string | undefined, body?: string): Promise<Answer> {
   const answer = await fetch(address, {
     method: body === undefined ? 'GET' : 'POST',
     headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
@@ -34,8 +35,10 @@ async function frames(address: string, token: string | undefined, body?: string)
     credentials: 'omit',
     signal: AbortSignal.timeout(20_000),
   });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return ((await answer.json()) as { frames?: Told[] }).frames ?? [];
+  const said = (await answer.json()) as Partial<Answer> & { code?: string; after?: number };
+  if (answer.ok) return { frames: said.frames ?? [], ...(said.cursor ? { cursor: said.cursor } : {}) };
+  if (answer.status >= 500 || !said.code) throw new Error(String(answer.status));
+  return { frames: [{ t: 'bye', code: said.code, after: said.after } as Told] };
 }
 
 function socket(address: string): Socket {
@@ -79,6 +82,8 @@ export class NotTaken extends Error {
   }
 }
 
+const reasons: Record<number, NotTaken['code']> = { 400: 'not-allowed', 413: 'too-large', 415: 'not-allowed', 422: 'empty', 429: 'too-many' };
+
 /** upload carries a file to the server; `progress` goes from 0 to 1. */
 export function upload(account: string, channel: string, token: string, file: File, progress: (part: number) => void, stop: AbortSignal): Promise<Uploaded> {
   return new Promise((done, fail) => {
@@ -92,10 +97,7 @@ export function upload(account: string, channel: string, token: string, file: Fi
     request.onload = () => {
       const answer = request.response as Uploaded | null;
       if (request.status < 300 && answer?.handle) done(answer);
-      else if (request.status === 413) fail(new NotTaken('too-large'));
-      else if (request.status === 429) fail(new NotTaken('too-many'));
-      else if (request.status >= 500 || request.status === 0) fail(new NotTaken('network'));
-      else fail(new NotTaken(file.size === 0 ? 'empty' : 'not-allowed'));
+      else fail(new NotTaken(reasons[request.status] ?? 'network'));
     };
     request.onerror = request.ontimeout = () => fail(new NotTaken('network'));
     request.onabort = () => fail(new NotTaken('network'));

@@ -2,7 +2,7 @@
  * A server, a clock and tabs for the tests of the panel's side: what the `webchat` plugin promises in PROTOCOL.md, with
  * a network that can be cut at any moment.
  */
-import type { Hello, Message, Say, Status, Told } from './frames';
+import type { Answer, Hello, Message, Say, Status, Told } from './frames';
 import { Keep, type Store } from './keep';
 import type { Socket } from './link';
 import { nobody, Talk, type View, type Word, type World } from './talk';
@@ -43,8 +43,12 @@ export class Desk {
   /** every send frame that came, in order */
   received: string[] = [];
   ended = false;
+  /** the position of a message is said when it is accepted */
+  tellsPositions = true;
   seen: { delivered: string; read: string } | undefined;
   lines = new Set<Line>();
+  /** everything that was told, for those who poll */
+  log: Told[] = [];
   /** answers that the next sends get instead of being stored */
   answers: ((id: string) => Told)[] = [];
 
@@ -62,7 +66,15 @@ export class Desk {
   }
 
   tell(frame: Told): void {
+    this.log.push(frame);
     for (const line of this.lines) line.give(frame);
+  }
+
+  /** since answers a poll: what came after the cursor, or a greeting where that is none or long ago. */
+  since(hello: Hello, cursor: string): Told[] {
+    const at = Number(cursor);
+    if (!cursor || this.log.length - at > 10) return [this.welcome(hello)];
+    return hello.token ? this.log.slice(at) : [];
   }
 
   welcome(hello: Hello): Told {
@@ -91,7 +103,7 @@ export class Desk {
         const stored = this.messages.find((m) => m.client === frame.id);
         const message = stored ?? this.say(frame.text, { kind: 'customer', name: '' }, frame.id);
         if (this.status.state === 'none') this.stand({ state: 'open', place: 1 });
-        return [{ t: 'accepted', id: frame.id, position: message.position }];
+        return [{ t: 'accepted', id: frame.id, ...(this.tellsPositions ? { position: message.position } : {}) }];
       }
       case 'older': {
         const before = this.messages.filter((m) => m.position < frame.before);
@@ -187,7 +199,6 @@ export class Network {
   /** WebSockets get through */
   sockets = true;
   delay = 20;
-  polls = 0;
 
   constructor(readonly clock: Clock) {}
 
@@ -261,13 +272,13 @@ export class Tab {
 
   private world(): World {
     const { clock, network, desk } = this.browser;
-    const answer = async (make: () => Told[]): Promise<Told[]> => {
+    const answer = async (make: () => Answer): Promise<Answer> => {
       await new Promise<void>((done) => network.carry(done));
       if (network.down || network.dead || !this.alive) throw new Error('unreachable');
-      const frames = make();
+      const said = make();
       await new Promise<void>((done) => network.carry(done));
       if (network.down || network.dead || !this.alive) throw new Error('lost');
-      return frames;
+      return said;
     };
     const tabs: World['tabs'] = {
       heard: null,
@@ -278,8 +289,8 @@ export class Tab {
     this.hear = (word) => tabs.heard?.(word);
     return {
       socket: () => new Line(network, desk),
-      poll: (hello) => (network.polls++, answer(() => [desk.welcome(hello)])),
-      post: (_, frames) => answer(() => frames.flatMap((f) => desk.hear(f))),
+      poll: (hello, cursor) => answer(() => ({ frames: desk.since(hello, cursor), cursor: String(desk.log.length) })),
+      post: (_, frames) => answer(() => ({ frames: frames.flatMap((f) => desk.hear(f)) })),
       now: () => clock.now,
       later: (milliseconds, act) => {
         const stop = clock.later(milliseconds, () => this.alive && act());

@@ -44,6 +44,8 @@ export interface Limits {
   files: number;
   /** content types that may be sent, such as image/png or image/*; none: every one */
   types: string[];
+  /** file name extensions that may not */
+  blocked?: string[];
 }
 
 export interface Availability {
@@ -65,16 +67,16 @@ export interface Page {
 }
 
 export type Told =
-  | { t: 'welcome'; status: Status; messages: Message[]; more: boolean; gap: boolean; limits: Limits; availability: Availability; now: string }
+  | { t: 'welcome'; status: Status; messages: Message[]; more: boolean; gap: boolean; limits: Limits; availability?: Availability; now: string }
   | { t: 'message'; message: Message }
-  | { t: 'accepted'; id: string; position: string }
+  | { t: 'accepted'; id: string; position?: string }
   | { t: 'refused'; id: string; code: Refusal; after?: number }
-  | { t: 'later'; id: string; after: number }
+  | { t: 'later'; id?: string; what?: 'older' | 'end'; after: number }
   | { t: 'status'; status: Status }
   | { t: 'typing'; name: string; on: boolean }
   | { t: 'older'; messages: Message[]; more: boolean }
   | { t: 'pong'; at: number }
-  | { t: 'bye'; code: 'unknown-channel' | 'bad-token' | 'too-many' | 'restart' };
+  | { t: 'bye'; code: 'unknown-channel' | 'bad-token' | 'bad-frame' | 'too-many' | 'restart'; after?: number };
 
 export type Refusal = 'too-long' | 'too-many' | 'empty' | 'attachment-unknown' | 'not-allowed';
 
@@ -86,6 +88,12 @@ export type Say =
   | { t: 'older'; before: string }
   | { t: 'end' }
   | { t: 'ping'; at: number };
+
+/** What an answer over HTTP brings; the cursor is for the next poll. */
+export interface Answer {
+  frames: Told[];
+  cursor?: string;
+}
 
 export type Hello = Extract<Say, { t: 'hello' }>;
 

@@ -1,11 +1,11 @@
-import { parse, type Hello, type Say, type Told } from './frames';
+import { parse, type Answer, type Hello, type Say, type Told } from './frames';
 
 /** What a link needs of a browser. Tests bring their own. */
 export interface Machine {
   socket(): Socket;
-  /** poll asks for what came since; it rejects when the server cannot be reached or will not. */
-  poll(hello: Hello): Promise<Told[]>;
-  post(hello: Hello, frames: Say[]): Promise<Told[]>;
+  /** poll asks for what came since the cursor of the last answer; it rejects when the server cannot be reached. */
+  poll(hello: Hello, cursor: string): Promise<Answer>;
+  post(hello: Hello, frames: Say[]): Promise<Answer>;
   now(): number;
   later(milliseconds: number, act: () => void): () => void;
   /** chance is a random number from 0 to 1. */
@@ -51,7 +51,9 @@ export class Link {
   private proven = false;
   private failures = 0;
   private heardAt = 0;
-  private crowded = false;
+  /** for how long we were asked to stay away */
+  private away = 0;
+  private cursor = '';
   private pollUntil = 0;
   private cancels = new Set<() => void>();
   /** whatever belongs to an earlier attempt is void */
@@ -119,21 +121,21 @@ export class Link {
       const frame = parse(text);
       if (turn !== this.turn || !frame) return;
       this.heardAt = this.machine.now();
-      if (frame.t === 'bye') this.bye(frame.code);
+      if (frame.t === 'bye') this.bye(frame);
       if (frame.t === 'welcome') {
         cancel();
+        if (!this.greeted) this.after(pingEvery, () => this.ping(pongWithin));
         this.greeted = true;
         this.proven = true;
         this.failures = 0;
         this.be('live');
-        this.after(pingEvery, () => this.ping(pongWithin));
       }
       this.told(frame, hello);
     };
   }
 
-  private bye(code: string): void {
-    this.crowded = code === 'too-many';
+  private bye({ code, after }: Extract<Told, { t: 'bye' }>): void {
+    if (code === 'too-many' || code === 'bad-frame') this.away = Math.max(crowdedPause, (after ?? 0) * second);
     if (code === 'unknown-channel') {
       this.drop();
       this.be('unknown-channel');
@@ -154,7 +156,7 @@ export class Link {
     const polling = this.state === 'polling';
     if (!this.greeted) this.failures++;
     this.drop();
-    if (!polling && (this.failures < (this.proven ? patienceProven : patience) || this.crowded)) return this.pause();
+    if (!polling && (this.failures < (this.proven ? patienceProven : patience) || this.away)) return this.pause();
     this.pollUntil = this.machine.now() + socketAgainAfter;
     void this.poll();
   }
@@ -162,8 +164,8 @@ export class Link {
   private pause(): void {
     this.be(this.failures === 1 && this.state === 'connecting' ? 'connecting' : 'lost');
     const most = Math.min(longestPause, firstPause * 2 ** this.failures);
-    const pause = this.crowded ? crowdedPause : most;
-    this.crowded = false;
+    const pause = this.away || most;
+    this.away = 0;
     this.after(pause * (0.5 + this.machine.chance() / 2), () => this.connect(this.state));
   }
 
@@ -172,9 +174,12 @@ export class Link {
     const hello = this.hello();
     let frames: Told[];
     try {
-      frames = await this.machine.poll(hello);
+      const answer = await this.machine.poll(hello, this.cursor);
+      frames = answer.frames;
+      if (turn === this.turn) this.cursor = answer.cursor ?? '';
     } catch {
       if (turn !== this.turn) return;
+      this.cursor = '';
       this.greeted = false;
       this.failures++;
       this.be('lost');
@@ -186,7 +191,7 @@ export class Link {
     this.be('polling');
     for (const frame of frames) this.hear(frame, hello);
     if (turn !== this.turn) return;
-    if (this.crowded) return this.pause();
+    if (this.away) return this.pause();
     // From time to time a socket is tried again; until it greets, nothing changes for the visitor.
     if (this.machine.now() >= this.pollUntil) this.connect('polling');
     else this.after(this.machine.hidden() ? pollPauseHidden : pollPause, () => void this.poll());
@@ -198,8 +203,8 @@ export class Link {
       if (turn !== this.turn) return;
       const hello = this.hello();
       try {
-        const answers = await this.machine.post(hello, [frame]);
-        if (turn === this.turn) for (const answer of answers) this.hear(answer, hello);
+        const { frames } = await this.machine.post(hello, [frame]);
+        if (turn === this.turn) for (const answer of frames) this.hear(answer, hello);
       } catch {
         // What matters is sent again: the outbox has not heard of it.
       }
@@ -207,13 +212,14 @@ export class Link {
   }
 
   private hear(frame: Told, hello: Hello): void {
-    if (frame.t === 'bye') this.bye(frame.code);
+    if (frame.t === 'bye') this.bye(frame);
     this.told(frame, hello);
   }
 
   private drop(): void {
     this.turn++;
     this.greeted = false;
+    this.cursor = '';
     for (const cancel of this.cancels) cancel();
     this.cancels.clear();
     const socket = this.socket;

@@ -221,7 +221,9 @@ export class Talk {
         }
         break;
       case 'later':
-        this.postpone(frame.id, frame.after, 'later');
+        if (frame.id) this.postpone(frame.id, frame.after, 'later');
+        if (frame.what === 'end') this.world.later(frame.after * 1000, () => this.end());
+        if (frame.what === 'older') this.olderSince = 0;
         break;
       case 'status':
         this.setStatus(frame.status, true);
@@ -250,6 +252,9 @@ export class Talk {
     this.setStatus(frame.status ?? nobody, before);
     const messages = frame.messages ?? [];
     const news = this.receive(messages, () => this.thread.welcome(hello.since, messages, frame.more, frame.gap));
+    // What was accepted before is in what we were just told, or further up.
+    for (const [id, { position }] of this.accepted) if (!position) this.accepted.delete(id);
+    this.told = '';
     return before ? news : [];
   }
 
@@ -258,7 +263,7 @@ export class Talk {
     const known = this.thread.since;
     apply();
     for (const m of messages) if (m.client) this.taken(m.client, m.position);
-    for (const [id, { position }] of this.accepted) if (position <= this.thread.since) this.accepted.delete(id);
+    for (const [id, { position }] of this.accepted) if (this.thread.has(id) || (position && position <= this.thread.since)) this.accepted.delete(id);
     const news = messages.filter((m) => m.position > known && m.from.kind !== 'customer' && !m.deleted);
     if (news.some((m) => m.from.kind === 'agent' || m.from.kind === 'bot')) this.setTyping(undefined);
     return news;
@@ -307,12 +312,12 @@ export class Talk {
   }
 
   /** taken notes that the server has a message. Until it comes back it is shown as arrived, unless it belongs further up. */
-  private taken(id: string, position: string): void {
+  private taken(id: string, position = ''): void {
     const item = this.outbox.all().find((o) => o.id === id);
     if (item) {
       this.outbox.done(id);
       this.world.tabs.tell({ t: 'outbox' });
-      if (position > this.thread.since) this.accepted.set(id, { item, position });
+      if (!position || position > this.thread.since) this.accepted.set(id, { item, position });
     }
     this.settle(id);
   }
