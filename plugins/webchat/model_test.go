@@ -21,8 +21,6 @@ type panel struct {
 	t        *rapid.T
 	c        *channel
 	tab      *tab
-	polls    bool
-	cursor   string
 	named    bool // a message has been sent: there is a token
 	written  int
 	queue    []string // ids to be settled, which are the texts, too; the first is under way
