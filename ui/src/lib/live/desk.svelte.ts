@@ -217,7 +217,8 @@ class LiveDesk implements Desk {
     this.#offers.stop();
     this.#colleagues.stop();
     this.#counts.stop();
-    for (const thread of [...this.#threads.values()]) thread.alone();
+    for (const view of this.#views.values()) view.rest();
+    for (const thread of this.#threads.values()) thread.rest();
   }
 
   #changed(id: string, c: Conversation | undefined): void {
@@ -318,7 +319,10 @@ class LiveDesk implements Desk {
 
   /** #takeRemoved: out of sight, or closed, which history still shows. */
   #takeRemoved(id: string): void {
-    if (this.#records.get(id)?.state !== 'closed') this.#records.gone(id);
+    const known = this.#records.get(id);
+    if (known?.state === 'closed') return;
+    this.#records.gone(id);
+    if (!known) this.#threads.get(id)?.change(undefined);
   }
 
   #takeMessage(conversation: string, message: Message): void {

@@ -1,4 +1,5 @@
 import { answered, api, ApiError, type Conversation, type ConversationDetail, type Message } from '../api/client';
+import { Backoff } from './backoff';
 import { Log } from './log';
 import type { Outbox } from './outbox.svelte';
 import type { Records } from './records.svelte';
@@ -6,6 +7,8 @@ import type { Desk, Pending, Thread } from './types';
 
 const pageSize = 50;
 const detailPause = 1_000; // ms between two looks at the details of a busy conversation
+const retryFirst = 2_000;
+const retryLongest = 30_000;
 const missedAfter = 1_000; // ms until a message that the list knows of, but nobody told, is asked for
 const refreshPages = 5; // how far back what was read is read again after something may have been missed
 const typingLasts = 6_000;
@@ -42,8 +45,11 @@ export class ConversationThread implements Thread {
   #filling = false;
   #loadingOlder: Promise<void> | undefined;
   #detailAsked = false;
-  #detailAgain = false;
+  #detailWanted = false;
   #missed: ReturnType<typeof setTimeout> | undefined;
+  #resting = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #pauses = new Backoff(retryFirst, retryLongest);
   readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
   #typedAt = -Infinity;
   #readUpTo = 0;
@@ -72,7 +78,9 @@ export class ConversationThread implements Thread {
 
   /** start loads it, and loads it again when it has failed before. */
   start(): void {
-    if (this.#loaded && this.state === 'ready') return;
+    if (this.#loaded && this.#retry === undefined && this.state === 'ready') return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     void this.refresh();
   }
 
@@ -86,8 +94,13 @@ export class ConversationThread implements Thread {
     if (this.#lost) {
       this.#lost = false;
       void this.refresh();
-    } else if (!this.detail || c.version > this.detail.version) this.#askDetail();
+    } else if (this.#outdated(c)) this.#askDetail();
     if (this.#loaded && c.last_seq > this.#log.highest) this.#missed ??= setTimeout(() => this.#checkMissed(), missedAfter);
+  }
+
+  /** #outdated: the list knows more than the details. A contact's new name comes without a new version. */
+  #outdated(c: Conversation): boolean {
+    return !this.detail || c.version > this.detail.version || c.contact.name !== this.detail.contact.name;
   }
 
   /** tell takes in what the socket tells of a message. */
@@ -108,6 +121,7 @@ export class ConversationThread implements Thread {
 
   /** refresh reads everything that is here again; one that runs already is followed by another. */
   refresh(): Promise<void> {
+    this.#resting = false;
     if (this.#refreshing) {
       this.#refreshAgain = true;
       return this.#refreshing;
@@ -127,8 +141,7 @@ export class ConversationThread implements Thread {
     try {
       const from = this.#log.first;
       let page = await this.#read({ before: 0 }, (items, begun, next) => {
-        this.#log.newest(items, begun);
-        if (this.#log.first === (items[0]?.seq ?? 0)) this.older = next;
+        this.#takeNewest(items, begun, next);
       });
       for (let n = 0; page.next && from > 0 && this.#log.first < Number(page.next); n++) {
         if (n === refreshPages) {
@@ -137,15 +150,29 @@ export class ConversationThread implements Thread {
           this.#show();
           break;
         }
-        page = await this.#read({ before: Number(page.next) }, (items, begun) => this.#log.before(items, begun));
+        page = await this.#read({ before: Number(page.next) }, (items, begun, next) => {
+          this.#log.before(items, begun);
+          this.#reach(items, next);
+        });
       }
       this.#loaded = true;
       this.error = undefined;
+      this.#pauses.reset();
       if (this.state !== 'gone') this.state = 'ready';
       if (this.#log.hole) void this.#fill();
     } catch (error) {
       this.#failed(error);
+      this.#retryLater();
     }
+  }
+
+  /** #retryLater reads again what could not be read: what is here may have holes or be old. */
+  #retryLater(): void {
+    if (this.#closed || this.#resting || this.state === 'gone') return;
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      void this.refresh();
+    }, this.#pauses.next());
   }
 
   async reload(): Promise<void> {
@@ -156,14 +183,25 @@ export class ConversationThread implements Thread {
   /** poll looks for what is new where no socket tells. */
   async poll(): Promise<void> {
     if (!this.#loaded) return this.refresh();
-    await this.#read({ before: 0 }, (items, begun) => this.#log.newest(items, begun));
+    await this.#read({ before: 0 }, (items, begun, next) => this.#takeNewest(items, begun, next));
+  }
+
+  #takeNewest(items: Message[], begun: number, next: boolean): void {
+    this.#log.newest(items, begun);
+    this.#reach(items, next);
+  }
+
+  /** #reach notes whether there is more before the first message, if that is what the page begins with. */
+  #reach(items: Message[], next: boolean): void {
+    if (this.#log.first === (items[0]?.seq ?? 0)) this.older = next;
   }
 
   async loadOlder(): Promise<void> {
     if (!this.older || !this.#loaded) return;
     this.#loadingOlder ??= this.#read({ before: this.#log.first }, (items, begun, next) => {
+      if ((items.at(-1)?.seq ?? 0) < this.#log.first - 1) return; // only the newest page has remained meanwhile
       this.#log.before(items, begun);
-      this.older = next;
+      this.#reach(items, next);
     })
       .then(
         () => {},
@@ -183,7 +221,7 @@ export class ConversationThread implements Thread {
         more = page.next !== '';
       }
     } catch {
-      // The next frame, or the next connection, asks again.
+      this.#retryLater();
     } finally {
       this.#filling = false;
     }
@@ -226,18 +264,18 @@ export class ConversationThread implements Thread {
 
   /** #askDetail reads the details; changes that come quickly one after another are answered together. */
   #askDetail(): void {
-    if (this.#detailAsked) {
-      this.#detailAgain = true;
-      return;
-    }
+    this.#detailWanted = true;
+    if (this.#detailAsked || this.#closed) return;
     this.#detailAsked = true;
-    void this.#readDetail();
-    setTimeout(() => {
+    void (async () => {
+      while (this.#detailWanted && !this.#closed && !this.#resting) {
+        this.#detailWanted = false;
+        const pause = new Promise((done) => setTimeout(done, detailPause));
+        await this.#readDetail();
+        await pause;
+      }
       this.#detailAsked = false;
-      if (!this.#detailAgain || this.#closed) return;
-      this.#detailAgain = false;
-      this.#askDetail();
-    }, detailPause);
+    })();
   }
 
   async #readDetail(): Promise<void> {
@@ -252,7 +290,8 @@ export class ConversationThread implements Thread {
         },
       );
     } catch (error) {
-      if (error instanceof ApiError) this.#failed(error);
+      if (error instanceof ApiError && error.status < 500) this.#failed(error);
+      else this.#detailWanted = true; // once more, after the pause
     }
   }
 
@@ -260,7 +299,10 @@ export class ConversationThread implements Thread {
   takeDetail(detail: ConversationDetail, begun: number): void {
     if (this.detail && this.detail.version > detail.version) return;
     this.detail = detail;
-    if (this.state === 'gone') this.state = this.#loaded ? 'ready' : 'loading';
+    if (this.state === 'gone') {
+      this.state = this.#loaded ? 'ready' : 'loading';
+      void this.refresh(); // what was told meanwhile was not told to us
+    }
     if (detail.state !== 'closed' || this.around.records.get(this.id)) this.around.records.read(summaryOf(detail), begun);
   }
 
@@ -350,11 +392,19 @@ export class ConversationThread implements Thread {
     this.viewers = [];
   }
 
+  /** rest ends what would still be tried, until somebody asks. */
+  rest(): void {
+    this.#resting = true;
+    clearTimeout(this.#missed);
+    clearTimeout(this.#retry);
+    this.#missed = this.#retry = undefined;
+    this.alone();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#missed);
-    this.alone();
+    this.rest();
     this.around.closed(this);
   }
 }

@@ -1,9 +1,12 @@
-import { answered, api, type Conversation } from '../api/client';
+import { answered, api, ApiError, type Conversation } from '../api/client';
+import { Backoff } from './backoff';
 import { Ordered, type Place, type Rule } from './order';
 import type { Records } from './records.svelte';
 import type { View, ViewName } from './types';
 
 const pageSize = 100;
+const retryFirst = 2_000; // ms
+const retryLongest = 30_000;
 /** How many a reload fetches again at most. */
 const reloadMost = 1000;
 /** A list that has grown beyond this by itself is fetched anew, so that it does not grow for a whole day. */
@@ -23,7 +26,10 @@ export class ConversationView implements View {
   #end: Place | undefined;
   #cursor = '';
   #dirty = false;
-  #loading: Promise<void> | undefined;
+  #loading: Promise<boolean> | undefined;
+  #resting = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #pauses = new Backoff(retryFirst, retryLongest);
   #wanted = 0; // how many were asked for
 
   constructor(
@@ -71,8 +77,17 @@ export class ConversationView implements View {
     this.#show();
   }
 
+  /** rest ends what would still be tried, until somebody asks. */
+  rest(): void {
+    this.#resting = true;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
   async reload(): Promise<void> {
-    await this.#alone(async () => {
+    this.rest();
+    this.#resting = false;
+    const done = await this.#alone(async () => {
       let cursor = '';
       const pages: Conversation[] = [];
       const wanted = Math.min(reloadMost, Math.max(pageSize, this.#wanted));
@@ -94,6 +109,8 @@ export class ConversationView implements View {
         },
       );
     });
+    if (done) this.#pauses.reset();
+    else if (!this.#resting) this.#retry ??= setTimeout(() => void this.reload(), this.#pauses.next()); // what is shown may be old
   }
 
   async loadMore(): Promise<void> {
@@ -117,16 +134,20 @@ export class ConversationView implements View {
     return answered(await api.GET('/api/v1/conversations', { params: { query: { view: this.name, cursor: cursor || undefined, limit: pageSize } } }));
   }
 
-  /** #alone lets one request run at a time. What fails keeps what is shown. */
-  async #alone(load: () => Promise<void>): Promise<void> {
+  /** #alone lets one request run at a time, and tells whether it went well. What fails keeps what is shown. */
+  async #alone(load: () => Promise<void>): Promise<boolean> {
     while (this.#loading) await this.#loading;
     this.#loading = load()
-      .catch((error: unknown) => {
-        this.error = error;
-        if (this.state === 'loading') this.state = 'failed';
-      })
+      .then(
+        () => true,
+        (error: unknown) => {
+          this.error = error;
+          if (this.state === 'loading') this.state = 'failed';
+          return error instanceof ApiError && error.status < 500 && error.status !== 429; // asking again helps nobody
+        },
+      )
       .finally(() => (this.#loading = undefined));
-    await this.#loading;
+    return await this.#loading;
   }
 
   #place(end: Place | undefined, cursor: string): void {

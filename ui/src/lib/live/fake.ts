@@ -1,0 +1,485 @@
+/**
+ * A server for the store's tests: it keeps the protocol of core/live and the part of the API that the store calls, in
+ * memory, over a network that can be slow, cut, silent or blocked. Its clock and its chance are the test's.
+ */
+import { vi } from 'vitest';
+import type { Conversation, Message } from '../api/client';
+import type { Frame, OwnFrame } from './frames';
+
+type Audience = { queue: string; agents: string[] };
+type Event =
+  | { topic: 'conversation'; id: string; before: Audience | undefined; after: Audience }
+  | { topic: 'message'; id: string; seq: number; after: Audience }
+  | { topic: 'contact'; id: string }
+  | { topic: 'agent' };
+
+interface Kept {
+  c: Conversation;
+  messages: Message[];
+  offer: { id: string; agent: string; deadline: number } | undefined;
+}
+
+interface Viewer {
+  agent: string;
+  all: boolean;
+  queues: string[];
+}
+
+export class FakeServer {
+  readonly conversations = new Map<string, Kept>();
+  readonly log: Event[] = []; // position n is at n-1
+  readonly ended: { at: number; offer: string; conversation: string }[] = [];
+  readonly sockets = new Set<FakeSocket>();
+  epoch = 1; // positions before it get a snapshot
+  presence = 'available';
+  load = 0;
+  draft: { text: string; visibility: string; updated_at: string } | undefined;
+  snapshotMost = 12;
+  snapshotPart = 3;
+  /** up: everything goes; down: nothing answers; blocked: no WebSockets. */
+  network: 'up' | 'down' | 'blocked' = 'up';
+  /** How often an answer is lost, before or after the server did what was asked. */
+  loss = 0;
+  status = 0; // when set, every call is answered so
+  heard: OwnFrame[] = [];
+  calls: string[] = [];
+  #ids = 0;
+
+  constructor(
+    readonly viewer: Viewer,
+    readonly random: () => number,
+  ) {}
+
+  /** install puts the server in the place of fetch and WebSocket. */
+  install(): void {
+    const server = this;
+    vi.stubGlobal('fetch', (request: Request) => server.fetch(request));
+    vi.stubGlobal(
+      'WebSocket',
+      class extends FakeSocket {
+        constructor(url: URL) {
+          super(server, url);
+        }
+      },
+    );
+  }
+
+  id(kind: string): string {
+    return kind + String(++this.#ids).padStart(26 - kind.length, '0');
+  }
+
+  pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.random() * list.length)];
+  }
+
+  delay(most = 40): Promise<void> {
+    return new Promise((done) => setTimeout(done, this.random() * most));
+  }
+
+  get(id: string): Kept {
+    return this.conversations.get(id)!;
+  }
+
+  add(queue: string): string {
+    const id = this.id('C');
+    const now = new Date().toISOString();
+    const c: Conversation = {
+      id, version: 0, state: 'open', channel: 'chat', account: 'web', workstream: 'chat', queue, assignee: '', contact: { id: this.id('P'), name: 'Léa', anonymous: false },
+      last_seq: 0, last_message: null as never, last_customer_message: null as never, waiting_since: now, queued_since: now, unread: 0, window: null,
+      created_at: now, last_activity: now, closed_at: null,
+    }; // prettier-ignore
+    this.conversations.set(id, { c, messages: [], offer: undefined });
+    this.change(id, () => {}, true);
+    return id;
+  }
+
+  /** change changes a conversation and tells it. */
+  change(id: string, by: (kept: Kept) => void, fresh = false): void {
+    const kept = this.get(id);
+    const before = fresh ? undefined : audience(kept);
+    const was = kept.offer;
+    kept.c = { ...kept.c };
+    by(kept);
+    kept.c.version++;
+    kept.c.last_activity = new Date().toISOString();
+    if (kept.c.state !== 'open') kept.offer = undefined;
+    if (kept.offer) kept.c.offered_to = kept.offer.agent;
+    else delete kept.c.offered_to;
+    this.log.push({ topic: 'conversation', id, before, after: audience(kept) });
+    if (was && was.id !== kept.offer?.id) this.ended.push({ at: this.log.length, offer: was.id, conversation: id });
+    this.wake();
+  }
+
+  say(id: string, from: Message['from'], text: string, more: Partial<Message> = {}): Message {
+    const now = new Date().toISOString();
+    const seq = this.get(id).c.last_seq + 1;
+    const message: Message = {
+      id: this.id('M'), conversation: id, seq, kind: 'text', from, visibility: 'public', text, attachments: [], state: 'received', reason: null as never,
+      external_ids: [], occurred_at: now, created_at: now, ...more,
+    }; // prettier-ignore
+    this.get(id).messages.push(message);
+    const first = this.random() < 0.5;
+    if (first) this.log.push({ topic: 'message', id, seq, after: audience(this.get(id)) });
+    this.change(id, ({ c }) => {
+      c.last_seq = seq;
+      c.last_message = { seq, from: from.kind, text, at: now };
+      if (from.kind === 'customer') c.unread++;
+    });
+    if (!first) this.log.push({ topic: 'message', id, seq, after: audience(this.get(id)) });
+    this.wake();
+    return message;
+  }
+
+  edit(id: string, seq: number, by: Partial<Message>): void {
+    const kept = this.get(id);
+    kept.messages = kept.messages.map((m) => (m.seq === seq ? { ...m, ...by } : m));
+    this.log.push({ topic: 'message', id, seq, after: audience(kept) });
+    this.wake();
+  }
+
+  rename(id: string, name: string): void {
+    const kept = this.get(id);
+    kept.c = { ...kept.c, contact: { ...kept.c.contact, name } };
+    this.log.push({ topic: 'contact', id });
+    this.wake();
+  }
+
+  setPresence(presence: string): void {
+    this.presence = presence;
+    this.log.push({ topic: 'agent' });
+    this.wake();
+  }
+
+  offer(id: string, agent: string, seconds = 30): string {
+    const offer = this.id('O');
+    this.change(id, (kept) => (kept.offer = { id: offer, agent, deadline: performance.now() + seconds * 1000 }));
+    setTimeout(() => this.get(id).offer?.id === offer && this.change(id, (kept) => (kept.offer = undefined)), seconds * 1000);
+    return offer;
+  }
+
+  wake(): void {
+    for (const socket of this.sockets) socket.pump();
+  }
+
+  /** cut ends every socket; silently, the browser is not told. */
+  cut(silently = false, code = 1006): void {
+    for (const socket of [...this.sockets]) socket.end(silently ? undefined : code);
+  }
+
+  in(a: Audience): boolean {
+    return this.viewer.all || this.viewer.queues.includes(a.queue) || a.agents.includes(this.viewer.agent);
+  }
+
+  holds({ c, offer }: Kept): boolean {
+    const me = this.viewer.agent;
+    if (c.state === 'closed') return false;
+    if (this.viewer.all || c.assignee === me || offer?.agent === me) return true;
+    if (c.state === 'waiting') return c.assignee === '' && c.former === me;
+    return c.state === 'open' && this.viewer.queues.includes(c.queue);
+  }
+
+  list(view: string): Conversation[] {
+    const me = this.viewer.agent;
+    const all = [...this.conversations.values()].map((k) => k.c);
+    const down = (at: (c: Conversation) => string | null | undefined) => (a: Conversation, b: Conversation) =>
+      Date.parse(at(b) ?? '') - Date.parse(at(a) ?? '') || (a.id < b.id ? -1 : 1);
+    switch (view) {
+      case 'mine':
+        return all
+          .filter((c) => c.state !== 'closed' && (c.assignee === me || (c.state === 'waiting' && !c.assignee && c.former === me)))
+          .sort(down((c) => c.last_activity));
+      case 'waiting':
+        return all
+          .filter((c) => c.state === 'open' && (this.viewer.all || this.viewer.queues.includes(c.queue)))
+          .sort((a, b) => Date.parse(a.queued_since!) - Date.parse(b.queued_since!) || (a.id < b.id ? -1 : 1));
+      case 'all':
+        return all.filter((c) => c.state !== 'closed').sort(down((c) => c.last_activity));
+      default:
+        return all.filter((c) => c.state === 'closed' && (this.viewer.all || c.former === me)).sort(down((c) => c.closed_at));
+    }
+  }
+
+  offers(): { id: string; conversation: string; queue: string; contact: Conversation['contact']; remaining_ms: number }[] {
+    return [...this.conversations.values()].filter((k) => k.offer?.agent === this.viewer.agent).map(offerOf);
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    const body = request.method === 'GET' ? '' : await request.text();
+    const url = new URL(request.url);
+    const path = url.pathname.replace('/api/v1', '');
+    this.calls.push(`${request.method} ${path}`);
+    await this.delay();
+    if (this.network === 'down' || request.signal.aborted || this.random() < this.loss) throw new TypeError('network');
+    if (this.status) return problem(this.status, 'unavailable');
+    const [status, answer] = this.#answer(request.method, path, url.searchParams, body ? (JSON.parse(body) as Record<string, unknown>) : {});
+    await this.delay();
+    if (this.network === ('down' as string) || request.signal.aborted || this.random() < this.loss) throw new TypeError('network');
+    if (status >= 400) return problem(status, answer as string);
+    return new Response(status === 204 ? null : (answer as string), { status, headers: { 'Content-Type': 'application/json' } });
+  }
+
+  /** #answer does what is asked, at one moment. */
+  #answer(method: string, path: string, query: URLSearchParams, body: Record<string, unknown>): [number, string | null] {
+    const [, first = '', id = '', verb = ''] = path.split('/');
+    const ok = (value: unknown): [number, string] => [200, JSON.stringify(value)];
+    if (path === '/me') return ok({});
+    if (path === '/me/presence') return ok({ presence: this.presence, load: this.load, capacity: 4 });
+    if (path === '/agents') return ok({ items: [{ id: 'bo', name: 'Bo' }], next: '' });
+    if (path === '/queues') return ok({ items: ['q1', 'q2'].map((q) => ({ id: q, mine: this.viewer.queues.includes(q) })), next: '' });
+    if (path === '/counts') return ok({ mine: this.list('mine').length, waiting: this.list('waiting').length, all: this.list('all').length });
+    if (path === '/offers') return ok({ items: this.offers(), next: '' });
+    if (first === 'offers') return this.#answerOffer(id, verb);
+    if (path === '/conversations') {
+      const limit = 4; // small, so that there are many pages
+      const start = query.get('cursor');
+      const list = this.list(query.get('view')!);
+      const from = start ? list.filter((c) => beyond(query.get('view')!, c, start)) : list;
+      const page = from.slice(0, limit);
+      return ok({ items: page, next: from.length > limit ? cursorOf(query.get('view')!, page.at(-1)!) : '' });
+    }
+    const kept = this.conversations.get(id);
+    const seen = kept && (this.holds(kept) || this.in(audience(kept)));
+    if (method === 'POST' && verb === 'messages') return this.#answerSend(id, seen === true, body);
+    if (!kept || !seen) return [404, 'not-found'];
+    if (verb === '') return ok({ ...kept.c, context: {}, sessions: [], identity: { kind: '', value: '' }, thread: 'user', draft: this.draft });
+    if (verb === 'draft') {
+      this.draft = { text: String(body.text), visibility: String(body.visibility), updated_at: new Date().toISOString() };
+      return ok(this.draft);
+    }
+    if (verb === 'read') {
+      if (kept.c.unread) this.change(id, ({ c }) => (c.unread = 0));
+      return [204, null];
+    }
+    const limit = 5;
+    if (query.has('before')) {
+      const before = Number(query.get('before')) || Infinity;
+      const list = kept.messages.filter((m) => m.seq < before);
+      const page = list.slice(-limit);
+      return ok({ items: page, next: list.length > limit ? String(page[0]!.seq) : '' });
+    }
+    const list = kept.messages.filter((m) => m.seq > Number(query.get('after')));
+    const page = list.slice(0, limit);
+    return ok({ items: page, next: list.length > limit ? String(page.at(-1)!.seq) : '' });
+  }
+
+  #answerSend(id: string, seen: boolean, body: Record<string, unknown>): [number, string] {
+    const kept = this.conversations.get(id);
+    const had = kept?.messages.find((m) => m.id === body.id && m.from.id === this.viewer.agent);
+    if (had) return [200, JSON.stringify(had)];
+    if (!kept || !seen) return [404, 'not-found'];
+    const others = kept.messages.filter((m) => m.visibility === 'public' && m.from.kind === 'agent' && m.from.id !== this.viewer.agent);
+    if (body.last_seen !== undefined && others.some((m) => m.seq > Number(body.last_seen))) return [409, 'answered-meanwhile'];
+    const from = { kind: 'agent', id: this.viewer.agent, name: 'Ana' };
+    const message = this.say(id, from, String(body.text), { id: String(body.id), visibility: body.visibility as 'public', state: 'queued' });
+    return [201, JSON.stringify(message)];
+  }
+
+  #answerOffer(offer: string, verb: string): [number, string | null] {
+    const kept = [...this.conversations.values()].find((k) => k.offer?.id === offer);
+    if (!kept) return [409, 'offer-ended'];
+    this.change(kept.c.id, (k) => {
+      k.offer = undefined;
+      if (verb === 'accept') Object.assign(k.c, { state: 'active', assignee: this.viewer.agent });
+    });
+    return verb === 'accept' ? [200, JSON.stringify({ ...kept.c, context: {}, sessions: [], identity: {}, thread: 'user' })] : [204, null];
+  }
+}
+
+/** FakeSocket is one browser's connection, on the server's side and in the shape of a WebSocket. */
+export class FakeSocket {
+  static readonly OPEN = 1;
+  readyState = 0;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+
+  readonly #frames: Frame[] = [];
+  readonly #rings = new Map<string, string>();
+  #pos = 0;
+  #pumping = false;
+  #silent = false;
+
+  constructor(
+    readonly server: FakeServer,
+    readonly url: URL,
+  ) {
+    void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    await this.server.delay();
+    if (this.server.network !== 'up' || this.readyState === 3) return this.end(1006);
+    this.readyState = FakeSocket.OPEN;
+    this.server.sockets.add(this);
+    const since = Number(this.url.searchParams.get('since') ?? 0);
+    if (since >= this.server.epoch && since <= this.server.log.length) this.#resume(since);
+    else this.#snapshot();
+    this.pump();
+    const pings = setInterval(() => {
+      if (this.readyState !== FakeSocket.OPEN) clearInterval(pings);
+      else this.tell({ type: 'ping', at: new Date().toISOString() });
+    }, 20_000);
+  }
+
+  send(text: string): void {
+    this.server.heard.push(JSON.parse(text) as OwnFrame);
+  }
+
+  close(): void {
+    this.readyState = 3;
+    this.server.sockets.delete(this);
+  }
+
+  /** end closes from the server's side; without a code the browser hears nothing any more. */
+  end(code: number | undefined): void {
+    this.server.sockets.delete(this);
+    this.#silent = true;
+    if (code === undefined || this.readyState === 3) return;
+    this.readyState = 3;
+    setTimeout(() => this.onclose?.({ code }), this.server.random() * 20);
+  }
+
+  /** tell sends a frame that nothing else would. */
+  tell(frame: Frame): void {
+    this.#frames.push(frame);
+    this.pump();
+  }
+
+  /** pump hands over what there is, one frame after the other. */
+  pump(): void {
+    if (this.#pumping || this.#silent || this.readyState !== FakeSocket.OPEN) return;
+    if (this.#frames.length === 0 && this.#pos >= this.server.log.length) return;
+    this.#pumping = true;
+    setTimeout(() => {
+      this.#pumping = false;
+      if (this.#silent || this.readyState !== FakeSocket.OPEN) return;
+      while (this.#frames.length === 0 && this.#pos < this.server.log.length) this.#handle(++this.#pos);
+      const frame = this.#frames.shift();
+      if (frame) this.onmessage?.({ data: JSON.stringify(frame) });
+      this.pump();
+    }, this.server.random() * 25);
+  }
+
+  #snapshot(): void {
+    const { server } = this;
+    this.#frames.push({ type: 'hello', seq: 0, resumed: false });
+    const held = [...server.conversations.values()].filter((k) => server.holds(k));
+    const list = held.slice(0, server.snapshotMost);
+    for (let part = 0; part === 0 || part * server.snapshotPart < list.length; part++) {
+      const conversations = list.slice(part * server.snapshotPart, (part + 1) * server.snapshotPart).map((k) => k.c);
+      const last = (part + 1) * server.snapshotPart >= list.length;
+      this.#frames.push({
+        type: 'snapshot', seq: last ? server.log.length : 0, part, last, conversations, offers: part === 0 ? server.offers() : [],
+        truncated: held.length > list.length,
+        ...(part === 0 ? { me: { agent: server.viewer.agent, presence: server.presence, load: server.load, capacity: 4 } } : {}),
+      }); // prettier-ignore
+    }
+    for (const o of server.offers()) this.#rings.set(o.conversation, o.id);
+    this.#pos = server.log.length;
+  }
+
+  /** #resume tells what was missed: each thing once, at the place of its first event, as it is now. */
+  #resume(since: number): void {
+    const { server } = this;
+    const upTo = server.log.length;
+    const told: Frame[] = [{ type: 'hello', seq: since, resumed: true }];
+    const rest: { at: number; frames: Frame[] }[] = [];
+    const lost = new Map<string, boolean>();
+    for (const e of server.log.slice(since - 1, upTo))
+      if (e.topic === 'conversation' && ((e.before && server.in(e.before)) || server.in(e.after)))
+        lost.set(e.id, (lost.get(e.id) ?? false) || !server.in(e.after));
+    const seen = new Set<string>();
+    for (let at = since; at <= upTo; at++) {
+      const e = server.log[at - 1]!;
+      const key = e.topic === 'message' ? `${e.id} ${e.seq}` : e.topic === 'agent' ? 'agent' : e.id;
+      if (seen.has(key) || (e.topic === 'conversation' && !lost.has(e.id))) continue;
+      seen.add(key);
+      rest.push({ at, frames: this.#frameOf(e, at, lost.get(key) ?? false) });
+    }
+    for (const o of server.offers()) {
+      told.push({ type: 'offer', seq: since, offer: o });
+      this.#rings.set(o.conversation, o.id);
+    }
+    for (const o of server.ended)
+      if (o.at >= since && o.at <= upTo) rest.push({ at: o.at, frames: [{ type: 'offer-ended', seq: o.at, offer: o.offer, conversation: o.conversation }] });
+    rest.sort((a, b) => a.at - b.at);
+    this.#frames.push(...told, ...rest.flatMap((r) => r.frames));
+    this.#pos = upTo;
+  }
+
+  #handle(pos: number): void {
+    const { server } = this;
+    const e = server.log[pos - 1]!;
+    const saw = e.topic === 'conversation' && e.before !== undefined && server.in(e.before);
+    if (e.topic === 'conversation' && !saw && !server.in(e.after)) return;
+    this.#frames.push(...this.#frameOf(e, pos, e.topic === 'conversation' && saw && !server.in(e.after)));
+    if (e.topic === 'conversation') this.#ring(e.id, pos);
+  }
+
+  #ring(id: string, pos: number): void {
+    const kept = this.server.get(id);
+    const told = this.#rings.get(id);
+    if (told && told !== kept.offer?.id) {
+      this.#rings.delete(id);
+      this.#frames.push({ type: 'offer-ended', seq: pos, offer: told, conversation: id });
+    }
+    if (kept.offer?.agent === this.server.viewer.agent && told !== kept.offer.id) {
+      this.#rings.set(id, kept.offer.id);
+      this.#frames.push({ type: 'offer', seq: pos, offer: offerOf(kept) });
+    }
+  }
+
+  #frameOf(e: Event, seq: number, lost: boolean): Frame[] {
+    const { server } = this;
+    if (e.topic === 'agent') return [{ type: 'presence', seq, agent: server.viewer.agent, presence: server.presence, load: server.load }];
+    const kept = server.get(e.id);
+    if (e.topic === 'message') {
+      const message = kept.messages[e.seq - 1]!;
+      return server.in(e.after) ? [{ type: 'message', seq, conversation: e.id, message }] : [];
+    }
+    if (e.topic === 'contact' && (kept.c.state === 'closed' || !server.in(audience(kept)))) return [];
+    const shown = server.holds(kept);
+    const closed = kept.c.state === 'closed' && server.in(audience(kept));
+    const removed: Frame = { type: 'removed', seq, conversation: e.id };
+    const frames: Frame[] = lost || (!shown && !closed) ? [removed] : [];
+    if (shown || closed) frames.push({ type: 'conversation', seq, conversation: kept.c });
+    if (closed) frames.push(removed);
+    return frames;
+  }
+}
+
+function audience({ c, offer }: Kept): Audience {
+  const agents = [c.assignee, c.state === 'waiting' || c.state === 'wrap-up' || c.state === 'closed' ? (c.former ?? '') : '', offer?.agent ?? ''];
+  return { queue: c.state === 'open' ? c.queue : '', agents: agents.filter((a) => a !== '') };
+}
+
+function offerOf({ c, offer }: Kept) {
+  return { id: offer!.id, conversation: c.id, queue: c.queue, contact: c.contact, remaining_ms: Math.max(0, offer!.deadline - performance.now()) };
+}
+
+function cursorOf(view: string, c: Conversation): string {
+  const at = view === 'waiting' ? c.queued_since : view === 'closed' ? c.closed_at : c.last_activity;
+  return `${at} ${c.id}`;
+}
+
+function beyond(view: string, c: Conversation, cursor: string): boolean {
+  const own = cursorOf(view, c);
+  const [at, id] = own.split(' ');
+  const [endAt, endId] = cursor.split(' ');
+  if (at !== endAt) return view === 'waiting' ? at! > endAt! : at! < endAt!;
+  return id! > endId!;
+}
+
+function problem(status: number, code: string): Response {
+  return new Response(JSON.stringify({ status, code, title: code }), { status, headers: { 'Content-Type': 'application/problem+json' } });
+}
+
+/** seeded is a source of chance that a seed repeats. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let n = Math.imul(state ^ (state >>> 15), 1 | state);
+    n = (n + Math.imul(n ^ (n >>> 7), 61 | n)) ^ n;
+    return ((n ^ (n >>> 14)) >>> 0) / 4294967296;
+  };
+}
