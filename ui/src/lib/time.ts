@@ -45,7 +45,7 @@ export function dayMark(moment: Moment, now: Moment = minuteClock(), language = 
   if (days === 0) return t('common.time.today');
   if (days === 1) return t('common.time.yesterday');
   const sameYear = then.getFullYear() === at(now).getFullYear();
-  const options = { weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) } as const;
+  const options: Intl.DateTimeFormatOptions = { weekday: 'long', day: 'numeric', month: 'long', ...(sameYear ? {} : { year: 'numeric' }) };
   return format(language, sameYear ? 'day' : 'day-year', options).format(then).replace(',', '');
 }
 
@@ -53,7 +53,7 @@ export function dayMark(moment: Moment, now: Moment = minuteClock(), language = 
 export function shortDay(moment: Moment, now: Moment = minuteClock(), language = current()): string {
   const then = at(moment);
   const sameYear = then.getFullYear() === at(now).getFullYear();
-  const options = { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) } as const;
+  const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) };
   return format(language, sameYear ? 'short' : 'short-year', options).format(then);
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '$lib/api/client';
-import { blocksOf, happeningsOf } from './blocks';
+import { blocksOf, GroupKeys, happeningsOf, type Group } from './blocks';
 
-let seq = 0;
+let seq = 0; // below the first cut in each test
 const at = (minutes: number) => new Date(Date.UTC(2026, 10, 17, 12, 0) + minutes * 60_000).toISOString();
 
 function message(minutes: number, over: object = {}): Message {
-  seq++;
+  seq = (seq % 15) + 1;
   return {
     id: `m${seq}`, seq, conversation: 'c', kind: 'text', from: { kind: 'customer', id: 'leila', name: 'Leïla' }, visibility: 'public', text: 'x', attachments: [],
     state: 'received', reason: null, external_ids: [], occurred_at: at(minutes), created_at: at(minutes), ...over,
@@ -22,6 +22,12 @@ describe('the blocks of a thread', () => {
   it('groups what one person says in a row, for a few minutes', () => {
     expect(shape([message(0), message(4), message(10), ours(10, 'read'), ours(11, 'read')])).toEqual(['day', 'in2', 'in1', 'out2']);
   });
+  it('cuts a long monologue where the log says, wherever its beginning is', () => {
+    const monologue = Array.from({ length: 64 }, (_, i) => ({ ...message(0), seq: 100 + i }));
+    const keys = (list: Message[]) => blocksOf(list).flatMap((b) => (b.kind === 'group' ? b.key : []));
+    expect(keys(monologue.slice(40))).toEqual(['m140', 'm144', 'm160']);
+    expect(keys(monologue)).toEqual(['m100', 'm112', 'm128', 'm144', 'm160']);
+  });
   it('keeps a message apart whose state differs or is bad', () => {
     expect(shape([ours(0, 'read'), ours(1, 'sent'), ours(1, 'failed'), ours(1, 'failed')])).toEqual(['day', 'out1', 'out1', 'out1', 'out1']);
   });
@@ -31,6 +37,23 @@ describe('the blocks of a thread', () => {
   it('lets an activity stand between two groups', () => {
     const activity = message(1, { kind: 'activity', from: { kind: 'system', id: '', name: '' }, activity: { name: 'blocked' } });
     expect(shape([message(0), activity, message(2)])).toEqual(['day', 'in1', 'blocked', 'in1']);
+  });
+});
+
+describe('the keys of groups', () => {
+  const groups = (keys: GroupKeys, list: Message[]) => blocksOf(list, [], false, keys).filter((b): b is Group => b.kind === 'group');
+  const of = (n: number, over: object = {}) => ({ ...message(0, over), seq: n });
+  it('stay while a group grows at either end', () => {
+    const keys = new GroupKeys();
+    const [first] = groups(keys, [of(5), of(6)]);
+    expect(groups(keys, [of(3), of(4), of(5), of(6), of(7)]).map((g) => g.key)).toEqual([first!.key]);
+  });
+  it('are never given twice when a group falls apart', () => {
+    const keys = new GroupKeys();
+    const [whole] = groups(keys, [of(5), of(6), of(7)]);
+    const parts = groups(keys, [of(5), of(6, { from: { kind: 'bot', id: 'b', name: '' } }), of(7)]).map((g) => g.key);
+    expect(parts[0]).toBe(whole!.key);
+    expect(new Set(parts).size).toBe(3);
   });
 });
 

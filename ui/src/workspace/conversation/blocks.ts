@@ -22,6 +22,8 @@ export interface Happening {
 export type Block = { kind: 'day'; key: string; at: string } | { kind: 'line'; key: string; happening: Happening } | Group;
 
 const together = 5 * 60_000; // ms between two messages of one group
+/** A long monologue is cut at every so many places of the log: a group is drawn as a whole, and cuts stay where they are when older messages come. */
+const cutEvery = 16;
 
 /** sideOf is where a message stands and how it looks. */
 export function sideOf(m: Message): Side {
@@ -33,7 +35,7 @@ const troubled = (m: Message): boolean => m.state === 'failed' || m.state === 'u
 
 function joins(group: Group, m: Message, side: Side): boolean {
   const last = group.messages[group.messages.length - 1]!;
-  if (group.side !== side || group.from.id !== m.from.id || troubled(last) || troubled(m)) return false;
+  if (m.seq % cutEvery === 0 || group.side !== side || group.from.id !== m.from.id || troubled(last) || troubled(m)) return false;
   if (side !== 'in' && last.state !== m.state) return false;
   return Date.parse(m.created_at) - Date.parse(last.created_at) < together;
 }
@@ -64,10 +66,31 @@ export function happeningsOf(sessions: readonly Session[]): Happening[] {
 }
 
 /**
+ * GroupKeys lets a group stay the same thing on the page while it grows at either end: what is drawn is not drawn anew,
+ * and not read out again.
+ */
+export class GroupKeys {
+  readonly #known = new Map<number, string>();
+
+  /** give puts a key on each group: the one that any of its messages had before. */
+  give(blocks: readonly Block[]): void {
+    const used = new Set<string>();
+    for (const group of blocks) {
+      if (group.kind !== 'group') continue;
+      const had = group.messages.map((m) => this.#known.get(m.seq)).find((key) => key !== undefined && !used.has(key));
+      if (had) group.key = had;
+      while (used.has(group.key)) group.key += '+';
+      used.add(group.key);
+    }
+    for (const group of blocks) if (group.kind === 'group') for (const m of group.messages) this.#known.set(m.seq, group.key);
+  }
+}
+
+/**
  * blocksOf lays a thread out. What the sessions tell is woven in by time; what happened before the first message here is
  * left out while there are older ones.
  */
-export function blocksOf(messages: readonly Message[], happenings: readonly Happening[] = [], older = false): Block[] {
+export function blocksOf(messages: readonly Message[], happenings: readonly Happening[] = [], older = false, keys?: GroupKeys): Block[] {
   const blocks: Block[] = [];
   let day = '';
   let next = 0;
@@ -103,5 +126,6 @@ export function blocksOf(messages: readonly Message[], happenings: readonly Happ
     else blocks.push({ kind: 'group', key: `m${m.seq}`, side, from: m.from, messages: [m] });
   }
   until(undefined);
+  keys?.give(blocks);
   return blocks;
 }
