@@ -174,7 +174,9 @@ func (h *Host) verdict(ctx context.Context, w http.ResponseWriter, b *browser) (
 			w.Header().Add(name, line.Value)
 		}
 	}
+	// Our own pages share this origin.
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	w.WriteHeader(refused.Status)
 	_, _ = w.Write(refused.Body)
 	return nil, refused.Status

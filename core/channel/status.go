@@ -42,6 +42,7 @@ type AccountStatus struct {
 	Problem      string    // why it is not open; "" when it is
 	LastInbound  time.Time // zero when there was none since the start
 	LastOutbound time.Time
+	Live         int // connections of customers' browsers
 }
 
 // Status returns how the plugins are doing, by name.
@@ -91,7 +92,7 @@ func (s *supervisor) status() PluginStatus {
 }
 
 func (a *account) status() AccountStatus {
-	status := AccountStatus{ID: a.id}
+	status := AccountStatus{ID: a.id, Live: a.host.connections.of(a.id)}
 	if problem := a.openError.Load(); problem != nil {
 		status.Problem = *problem
 	}
