@@ -143,4 +143,21 @@ func TestAdministratorsReadHowItStands(t *testing.T) {
 	if states["off"] != "off" || states["site"] != "running" || states[harness.Account] != "running" {
 		t.Errorf("accounts: %v", states)
 	}
+	// What only a restart puts in force is said, and nothing else is held up by it.
+	changed := s.Config
+	changed.More += "[server]\nlisten = \"127.0.0.1:1\"\n"
+	s.must(s.Configure(changed.TOML()))
+	s.await("a restart is asked for", func() bool {
+		var now struct {
+			Banner   string `json:"banner"`
+			Differs  bool   `json:"on_disk_differs"`
+			Problems []struct {
+				Path     string `json:"path"`
+				Severity string `json:"severity"`
+			} `json:"problems"`
+		}
+		_, err := boss.Do(s.ctx, http.MethodGet, "/api/v1/configuration", nil, &now)
+		s.must(err)
+		return now.Banner == "" && !now.Differs && len(now.Problems) == 1 && now.Problems[0].Path == "server.listen" && now.Problems[0].Severity == "warning"
+	})
 }
