@@ -19,5 +19,7 @@ func TestKeepsTheContract(t *testing.T) {
 		Method: "POST", Path: "frames", Url: "https://desk.example.com/channels/a/frames",
 		Headers: []*channelv1.Header{{Name: "authorization", Value: "Bearer " + tokenOf(1)}},
 		Body:    []byte(`{"channel":"shop-chat","frames":[{"t":"send","id":"1","text":"hello","context":{"cart":"empty"}}]}`),
-	}))
+	}), sdktest.LiveRequest(&channelv1.HTTPRequest{
+		Method: "GET", Path: "live", Url: "https://desk.example.com/channels/a/live",
+	}, []byte(`{"t":"hello","v":1,"channel":"shop-chat","token":"`+tokenOf(1)+`"}`)))
 }
