@@ -57,6 +57,7 @@ type Desk interface {
 	Presence(ctx context.Context, agent string) (*core.AgentStatus, error)
 	SetPresence(ctx context.Context, a desk.Actor, p core.Presence) (*core.AgentStatus, error)
 	Touch(ctx context.Context, agent string)
+	Present(ctx context.Context, agent string) (*core.AgentStatus, error)
 }
 
 var _ Desk = (*desk.Desk)(nil)

@@ -127,6 +127,16 @@ func (s *Server) presence(w http.ResponseWriter, r *http.Request) error {
 	return response.JSON(w, http.StatusOK, showPresence(status, a.Capacity))
 }
 
+// present is said again and again by a browser that can hold no live connection.
+func (s *Server) present(w http.ResponseWriter, r *http.Request) error {
+	a := request.Who(r).Agent
+	status, err := s.Desk.Present(r.Context(), a.ID)
+	if err != nil {
+		return err
+	}
+	return response.JSON(w, http.StatusOK, showPresence(status, a.Capacity))
+}
+
 func (s *Server) setPresence(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Presence core.Presence `json:"presence"`

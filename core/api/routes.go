@@ -56,6 +56,10 @@ func (s *Server) table() []route {
 		v1(put, "/me/presence", auth.Answer, s.setPresence, operation{
 			summary: "Set one's presence.", body: "SetPresence", answers: answers{200: "Presence"}, problems: []int{400},
 		}),
+		v1(post, "/me/presence/renew", auth.Answer, s.present, operation{
+			summary: "Say that one is there, without a live connection: one has the presence that one had, or begins with, for two and a half minutes.",
+			answers: answers{200: "Presence"},
+		}),
 		v1(get, "/me/sign-ins", auth.Answer, s.signIns, operation{summary: "Where one is signed in.", answers: answers{200: "SignIns"}}),
 		v1(del, "/me/sign-ins/:sign-in", auth.Answer, s.revokeSignIn, operation{
 			summary: "Sign another browser out.", answers: answers{204: ""}, problems: []int{404},

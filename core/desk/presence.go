@@ -105,22 +105,42 @@ func lease(tx *store.Tx, s *core.AgentStatus, until time.Time) {
 // Connected says that an agent has a live connection. Back within the grace time they have the presence they had.
 func (d *Desk) Connected(ctx context.Context, agent string) error {
 	d.presence.set(agent, true)
-	return d.store.Update(ctx, func(tx *store.Tx) error {
-		s, err := tx.AgentStatus(agent)
-		if err != nil {
+	_, err := d.arrived(ctx, agent)
+	return err
+}
+
+// Present says that an agent is there without a live connection, as from a browser whose WebSockets are blocked. It
+// holds for the grace time; whoever stays says it again.
+func (d *Desk) Present(ctx context.Context, agent string) (*core.AgentStatus, error) {
+	status, err := d.Presence(ctx, agent)
+	if err != nil || status.Former == "" && !status.PresenceSince.IsZero() {
+		return status, err // any call renews it, see Touch
+	}
+	return d.arrived(ctx, agent)
+}
+
+// arrived gives an agent the presence that they had, or begin with.
+func (d *Desk) arrived(ctx context.Context, agent string) (status *core.AgentStatus, err error) {
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if status, err = tx.AgentStatus(agent); err != nil {
 			return err
 		}
 		switch {
-		case s.Former != "":
-			s.Presence, s.PresenceSince = s.Former, tx.Now()
-		case s.PresenceSince.IsZero():
-			s.Presence, s.PresenceSince = d.presenceAtSignIn(agent), tx.Now()
+		case status.Former != "":
+			status.Presence, status.PresenceSince = status.Former, tx.Now()
+		case status.PresenceSince.IsZero():
+			status.Presence, status.PresenceSince = d.presenceAtSignIn(agent), tx.Now()
 		}
-		s.Former = ""
-		lease(tx, s, time.Time{})
-		tx.PutAgentStatus(s)
+		status.Former = ""
+		until := time.Time{}
+		if !d.presence.has(agent) {
+			until = tx.Now().Add(grace)
+		}
+		lease(tx, status, until)
+		tx.PutAgentStatus(status)
 		return nil
 	})
+	return status, err
 }
 
 func (d *Desk) presenceAtSignIn(agent string) core.Presence {

@@ -52,6 +52,43 @@ func TestPresenceOfSocket(t *testing.T) {
 	})
 }
 
+// TestPresentWithoutSocket: a browser whose WebSockets are blocked says again and again that it is there.
+func TestPresentWithoutSocket(t *testing.T) {
+	inBubble(t, nil, func(h *house) {
+		stay := func(d time.Duration) {
+			for range d / (30 * time.Second) {
+				h.desk.Touch(ctx, "anna")
+				_, err := h.desk.Present(ctx, "anna")
+				h.ok(err)
+				h.pass(30 * time.Second)
+			}
+		}
+		stay(10 * time.Minute)
+		if got := h.status("anna").Presence; got != core.Available {
+			t.Errorf("there as %s", got)
+		}
+		h.says("zoe", "rings")
+		h.wants("zoe", "anna")
+		h.presence("anna", core.Offline)
+		stay(10 * time.Minute)
+		if got := h.status("anna").Presence; got != core.Offline {
+			t.Errorf("who went offline by choice is %s", got)
+		}
+		h.there("anna")
+		h.presence("anna", core.Busy)
+		h.ok(h.desk.Disconnected(ctx, "anna"))
+		h.settle()
+		stay(10 * time.Minute)
+		if got := h.status("anna").Presence; got != core.Busy {
+			t.Errorf("after the loss of a connection there as %s", got)
+		}
+		h.pass(10 * time.Minute)
+		if got := h.status("anna").Presence; got != core.Offline {
+			t.Errorf("gone, and %s", got)
+		}
+	})
+}
+
 // TestManualOfflineThenGone: who went offline and then closed the browser does not keep the customers.
 func TestManualOfflineThenGone(t *testing.T) {
 	inBubble(t, nil, func(h *house) {

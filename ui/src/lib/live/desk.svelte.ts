@@ -370,7 +370,7 @@ class LiveDesk implements Desk {
   async #poll(): Promise<void> {
     const offers = answered(await api.GET('/api/v1/offers'));
     this.#offers.replace(offers.items, performance.now());
-    const presence = answered(await api.GET('/api/v1/me/presence'));
+    const presence = answered(await api.POST('/api/v1/me/presence/renew'));
     this.presence = { presence: presence.presence, load: presence.load, capacity: presence.capacity };
     for (const [name, view] of this.#views) if (name !== 'closed') await view.reload();
     for (const thread of this.#threads.values()) await thread.poll();

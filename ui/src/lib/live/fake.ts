@@ -42,6 +42,8 @@ export class FakeServer {
   loss = 0;
   status = 0; // when set, every call is answered so
   heard: OwnFrame[] = [];
+  opened = 0; // sockets that were asked for
+  last: URL | undefined; // where the last one was asked for
   calls: string[] = [];
   #ids = 0;
 
@@ -62,6 +64,11 @@ export class FakeServer {
         }
       },
     );
+  }
+
+  /** socket is the connection of the only browser. */
+  get socket(): FakeSocket {
+    return [...this.sockets].at(-1)!;
   }
 
   id(kind: string): string {
@@ -86,7 +93,8 @@ export class FakeServer {
     const c: Conversation = {
       id, version: 0, state: 'open', channel: 'chat', account: 'web', workstream: 'chat', queue, assignee: '', contact: { id: this.id('P'), name: 'Léa', anonymous: false },
       last_seq: 0, last_message: null as never, last_customer_message: null as never, waiting_since: now, queued_since: now, unread: 0, window: null,
-      created_at: now, last_activity: now, closed_at: null,
+      created_at: now, last_activity: now, closed_at: null, plugin: 'webchat', queue_name: queue, assignee_name: '', first_words: '', read_up_to: 0,
+      window_until: null,
     }; // prettier-ignore
     this.conversations.set(id, { c, messages: [], offer: undefined });
     this.change(id, () => {}, true);
@@ -302,6 +310,8 @@ export class FakeSocket {
     readonly server: FakeServer,
     readonly url: URL,
   ) {
+    server.opened++;
+    server.last = url;
     void this.#open();
   }
 
