@@ -13,10 +13,11 @@ export class Examination {
   /** What is found; the permission to notify can change while one looks. */
   findings = $derived.by(() => [...this.#kept, judgeNotifications(permission())]);
 
-  /** supervisor: may ask the server about its parts. */
+  /** supervisor: may ask the server about its parts. skew: what the live connection knows of the clocks. */
   constructor(
     readonly version: string,
     readonly supervisor: boolean,
+    readonly skew: () => number | undefined,
   ) {}
 
   async run(): Promise<void> {
@@ -33,7 +34,7 @@ export class Examination {
     this.#found(judgeHttp(times, navigator.onLine));
     const begun = Date.now();
     const seen = reached && this.supervisor ? await this.#ask() : undefined;
-    this.#found(judgeClock(seen ? Date.parse(seen.time) - (begun + Date.now()) / 2 : undefined), ...(seen ? judgeProxy(seen, page) : []), ...judgeServer(seen, reached, seen?.version || this.version));
+    this.#found(judgeClock(seen ? Date.parse(seen.time) - (begun + Date.now()) / 2 : this.skew()), ...(seen ? judgeProxy(seen, page) : []), ...judgeServer(seen, reached, seen?.version || this.version));
     const socket = reached ? await trySocket(this.supervisor ? '/api/v1/diagnosis/socket' : '/api/v1/events', this.supervisor) : undefined;
     this.#found(judgeSocket(socket ?? { state: 'blocked', echoes: [] }, reached));
     this.running = false;

@@ -44,6 +44,7 @@ export function followLinks(element: HTMLElement): { destroy(): void } {
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const to = new URL(link.href, location.href);
     if (to.origin !== location.origin || !to.pathname.startsWith(base + '/') || link.target || link.hasAttribute('download')) return;
+    if (to.hash && to.pathname === location.pathname) return; // a place on this page
     event.preventDefault();
     go(to.pathname.slice(base.length));
   };

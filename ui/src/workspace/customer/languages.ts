@@ -5,7 +5,8 @@ const offered = ['ar', 'bg', 'cs', 'da', 'de', 'el', 'en', 'es', 'fa', 'fi', 'fr
 /** languageName is the name of a language, in the language of the interface; of what is none, the tag itself. */
 export function languageName(tag: string): string {
   try {
-    return new Intl.DisplayNames(language(), { type: 'language' }).of(tag) ?? tag;
+    const name = new Intl.DisplayNames(language(), { type: 'language' }).of(tag) ?? tag;
+    return name.charAt(0).toLocaleUpperCase(language()) + name.slice(1);
   } catch {
     return tag;
   }
