@@ -337,3 +337,25 @@ func TestTooManyPolls(t *testing.T) {
 		}
 	})
 }
+
+func TestTooManyMessagesFromOneAddress(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *channel, d *desk) {
+		var codes []string
+		for n := byte(1); n <= 13; n++ {
+			for i := range 10 {
+				answer, _ := post(t, c, d, n, map[string]any{"t": "send", "id": fmt.Sprint(i), "text": "hi"})
+				if f := answer.Frames[0]; f.T != "accepted" {
+					codes = append(codes, f.Code)
+				}
+			}
+		}
+		if len(d.received("message")) != 120 || len(codes) != 10 || codes[0] != "too-many" {
+			t.Errorf("%d messages, refused: %v", len(d.received("message")), codes)
+		}
+		// It is not the visitor's own measure that they cost.
+		time.Sleep(time.Minute)
+		if answer, _ := post(t, c, d, 13, map[string]any{"t": "send", "id": "x", "text": "hi"}); answer.kinds() != "accepted" {
+			t.Errorf("a minute later: %+v", answer)
+		}
+	})
+}
