@@ -118,6 +118,9 @@ type Options struct {
 	Alert func(Alert)
 	// AccountConcurrency limits the webhook requests of one account that are being handled at once; 0 means 64.
 	AccountConcurrency int
+	// LivePerAccount and LivePerAddress limit the live connections of one account, and of one client address; 0 means
+	// 10,000 and 100.
+	LivePerAccount, LivePerAddress int
 }
 
 // Host runs the plugins. Make one with New, tell it what is configured with Apply, end it with Stop.
@@ -164,7 +167,7 @@ func New(o Options) (*Host, error) {
 	}
 	h := &Host{
 		options: o, log: o.Log, policy: standardPolicy(), keys: newKeyCache(), supervisors: map[string]*supervisor{},
-		manifests: map[string]*channelv1.Manifest{}, liveLimits: standardLiveLimits(),
+		manifests: map[string]*channelv1.Manifest{}, liveLimits: liveLimitsOf(o),
 	}
 	h.launcher = func(plugin string) launcher { return &processLauncher{host: h, plugin: plugin} }
 	h.life, h.end = context.WithCancel(context.Background())

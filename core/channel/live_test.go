@@ -174,8 +174,7 @@ func TestLiveEcho(t *testing.T) {
 }
 
 func TestLiveTurnedAway(t *testing.T) {
-	b := newBench(t)
-	b.liveLimits.perAddress = 2
+	b := newBench(t, func(o *Options) { o.LivePerAddress = 2 })
 	b.run(t)
 	url := b.liveServer(t)
 	for path, want := range map[string]int{"/shop/refuse": http.StatusTeapot, "/nobody/echo": http.StatusNotFound} {

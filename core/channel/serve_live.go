@@ -23,8 +23,18 @@ type liveLimits struct {
 	writePatience time.Duration // for a browser to take one message, or to answer a ping
 }
 
-func standardLiveLimits() liveLimits {
-	return liveLimits{perAccount: 10_000, perAddress: 100, acceptLimit: 5 * time.Second, pingEvery: 25 * time.Second, writePatience: 10 * time.Second}
+func liveLimitsOf(o Options) liveLimits {
+	limits := liveLimits{
+		perAccount: o.LivePerAccount, perAddress: o.LivePerAddress,
+		acceptLimit: 5 * time.Second, pingEvery: 25 * time.Second, writePatience: 10 * time.Second,
+	}
+	if limits.perAccount <= 0 {
+		limits.perAccount = 10_000
+	}
+	if limits.perAddress <= 0 {
+		limits.perAddress = 100
+	}
+	return limits
 }
 
 // liveConnections counts the live connections of a host.
@@ -96,7 +106,7 @@ func client(address string) string {
 // when that is over; 101 for a connection that was served.
 //
 // While the plugin is down it answers 503, and closes the connections that there were with code 1012; where the host
-// stops, with 1001. So many connections are served: 10,000 an account, 100 a client address, messages of at most 32 KiB.
+// stops, with 1001. So many connections are served as Options say, with messages of at most 32 KiB.
 // The Origin is the plugin's to check; cookies, which are the host's own, are not passed on.
 func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string, request Request) int {
 	a := h.account(account)
