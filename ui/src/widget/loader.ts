@@ -36,6 +36,7 @@ const texts = {
   let frame: HTMLIFrameElement | undefined;
   let ready = false;
   let open = false;
+  let asked = false;
   let started = false;
   let config: Config | undefined;
   let words = texts.en;
@@ -81,7 +82,7 @@ const texts = {
     frame.hidden = true;
     frame.onload = () => {
       ready = true;
-      post({ guichet: 'hello', open, page: here(), context: context(), color: data.colorOverride, font: data.fontFamilyOverride, close: data.customCloseButtonText, bare: on('renderMobile') });
+      post({ guichet: 'hello', open, focus: asked, page: here(), context: context(), color: data.colorOverride, font: data.fontFamilyOverride, close: data.customCloseButtonText, bare: on('renderMobile') });
     };
     root.prepend(frame);
   };
@@ -107,9 +108,10 @@ const texts = {
     load();
     if (open) return;
     open = true;
+    asked = focus;
     kept('sessionStorage', '1');
     draw();
-    post({ guichet: 'open', page: here(), context: context() });
+    post({ guichet: 'open', focus, page: here(), context: context() });
     if (focus) frame!.focus();
     fire(started ? 'lcw:onMaximize' : 'lcw:startChat');
     started = true;

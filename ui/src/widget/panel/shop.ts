@@ -4,6 +4,8 @@
 export interface Greeting {
   guichet: 'hello';
   open: boolean;
+  /** the visitor asked for it: the place to write gets the focus */
+  focus: boolean;
   page: { url: string; title: string; referrer: string };
   context: Record<string, unknown> | undefined;
   color: string | undefined;
@@ -12,7 +14,7 @@ export interface Greeting {
   bare: boolean;
 }
 
-export type FromPage = Greeting | { guichet: 'open'; page: Greeting['page']; context: Greeting['context'] } | { guichet: 'shut' } | { guichet: 'end' };
+export type FromPage = Greeting | { guichet: 'open'; focus: boolean; page: Greeting['page']; context: Greeting['context'] } | { guichet: 'shut' } | { guichet: 'end' };
 
 export type ToPage =
   | { guichet: 'unread'; count: number }
