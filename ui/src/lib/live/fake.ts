@@ -231,7 +231,7 @@ export class FakeServer {
     const [, first = '', id = '', verb = ''] = path.split('/');
     const ok = (value: unknown): [number, string] => [200, JSON.stringify(value)];
     if (path === '/me') return ok({});
-    if (path === '/me/presence') return ok({ presence: this.presence, load: this.load, capacity: 4 });
+    if (path === '/me/presence' || path === '/me/presence/renew') return ok({ presence: this.presence, load: this.load, capacity: 4 });
     if (path === '/agents') return ok({ items: [{ id: 'bo', name: 'Bo' }], next: '' });
     if (path === '/queues') return ok({ items: ['q1', 'q2'].map((q) => ({ id: q, mine: this.viewer.queues.includes(q) })), next: '' });
     if (path === '/counts') return ok({ mine: this.list('mine').length, waiting: this.list('waiting').length, all: this.list('all').length });

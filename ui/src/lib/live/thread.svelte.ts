@@ -411,6 +411,6 @@ export class ConversationThread implements Thread {
 
 /** summaryOf is what lists show of a conversation's details. */
 export function summaryOf(detail: ConversationDetail): Conversation {
-  const { context: _context, sessions: _sessions, identity: _identity, thread: _thread, ...summary } = detail;
+  const { context: _context, sessions: _sessions, identity: _identity, thread: _thread, draft: _draft, ...summary } = detail;
   return summary;
 }
