@@ -5,7 +5,8 @@
 // through the small interfaces below.
 //
 // Start reading at [Host]; http.go is the hot path, supervisor.go keeps a plugin running, launcher.go starts one
-// process, hostservice.go answers the plugins, spool.go deals with requests that came while a plugin was down.
+// process, hostservice.go and conversations.go answer the plugins, spool.go deals with requests that came while a plugin was
+// down, serve_live.go and link.go carry the connections of customers' browsers.
 package channel
 
 import (
