@@ -21,6 +21,11 @@ describe('the trace in words', () => {
     expect(told.map((s) => s.decisive)).toEqual([false, false, false, true]);
   });
 
+  test('marks nobody once the conversation has gone back in line', () => {
+    const told = steps([entry('accepted', { agent: 'ines' }), entry('disconnected', { agent: 'ines' })], who);
+    expect(told.map((s) => s.decisive)).toEqual([false, false]);
+  });
+
   test('says why this one, and why not the others', () => {
     const [step] = steps([entry('offered', { agent: 'ines', candidates: [{ agent: 'ines', free: 4, result: 'chosen' }, { agent: 'hana', free: 2, result: 'eligible' }, { agent: 'karim', free: 0, result: 'capacity' }] })], who);
     expect(step!.details).toEqual(['4 units free, the most of those who could take it', 'Karim Aziz: no free capacity']);

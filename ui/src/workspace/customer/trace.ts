@@ -34,9 +34,13 @@ export interface Who {
   queue: (id: string) => string;
 }
 
+/** Steps after which whoever had the conversation has it no longer. */
+const givenUp = new Set(['disconnected', 'left', 'transferred', 'queued', 'offered']);
+
 /** steps are the entries of a trace as people read them, oldest first. */
 export function steps(entries: readonly Entry[], who: Who): Step[] {
-  const last = entries.findLastIndex((e) => e.step === 'accepted' || e.step === 'picked');
+  const taken = entries.findLastIndex((e) => e.step === 'accepted' || e.step === 'picked');
+  const last = entries.slice(taken + 1).some((e) => givenUp.has(e.step)) ? -1 : taken;
   return entries.map((entry, i) => {
     const facts = (entry.facts ?? {}) as Facts;
     return { at: entry.at, text: textOf(entry, facts, who), details: detailsOf(entry, facts, who), decisive: i === last };
