@@ -68,6 +68,7 @@ type Panel struct {
 	opts    Options
 	client  *http.Client
 	sending sync.Mutex // one message is under way at a time
+	opening sync.Mutex // one connection is opened at a time
 
 	mu       sync.Mutex
 	link     link // nil while there is none
@@ -137,6 +138,8 @@ func (p *Panel) header() http.Header {
 
 // Connect opens the chat, or opens it again, and returns when the server has said welcome.
 func (p *Panel) Connect(ctx context.Context) error {
+	p.opening.Lock()
+	defer p.opening.Unlock()
 	p.mu.Lock()
 	if p.link != nil {
 		p.mu.Unlock()
@@ -153,6 +156,11 @@ func (p *Panel) Connect(ctx context.Context) error {
 		return err
 	}
 	return p.until(ctx, func() (bool, error) { return p.welcomes > welcomes, p.lost })
+}
+
+// AwaitCut waits until there is no connection.
+func (p *Panel) AwaitCut(ctx context.Context) error {
+	return p.until(ctx, func() (bool, error) { return p.link == nil, nil })
 }
 
 // Cut ends the connection as a bad network does; Connect makes another. What is remembered stays.

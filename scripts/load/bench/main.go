@@ -73,6 +73,7 @@ var measurements = []struct {
 	{[]string{"new"}, (*bench).newConversations},
 	{[]string{"socket"}, (*bench).socket},
 	{[]string{"inbox"}, (*bench).inbox},
+	{[]string{"visitors"}, (*bench).visitors},
 }
 
 func names() []string {

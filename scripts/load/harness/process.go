@@ -68,6 +68,28 @@ func (s *Server) KillPlugin() (int, error) {
 	return pids[0], nil
 }
 
+// KillPluginNamed ends the process of one of the program's own plugins, such as "webchat", with SIGKILL.
+func (s *Server) KillPluginNamed(name string) error {
+	pids, err := s.Plugins()
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		if args := strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00"); args[len(args)-1] != name {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return fmt.Errorf("harness: kill the plugin: %w", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("harness: no process of the plugin %s", name)
+}
+
 // Memory is the proportional set size of a process in bytes: pages that several processes share are counted once, in
 // shares. Anon is what the process has allocated, File what it has mapped from files, such as storage tables and its own
 // program.
