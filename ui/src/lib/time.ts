@@ -88,7 +88,7 @@ export function moment(when: Moment, now: Moment = minuteClock(), language = cur
 }
 
 function ticking(every: number): () => number {
-  let value = Date.now();
+  let value = 0; // the last tick; 0 while nobody looks
   const subscribe = createSubscriber((update) => {
     let timer: ReturnType<typeof setTimeout>;
     const tick = () => {
@@ -96,12 +96,16 @@ function ticking(every: number): () => number {
       update();
       timer = setTimeout(tick, every - (Date.now() % every));
     };
+    value = Date.now();
     timer = setTimeout(tick, every - (Date.now() % every));
-    return () => clearTimeout(timer);
+    return () => {
+      value = 0;
+      clearTimeout(timer);
+    };
   });
   return () => {
     subscribe();
-    return Math.max(value, Date.now() - every);
+    return value === 0 ? Date.now() : Math.max(value, Date.now() - every);
   };
 }
 
