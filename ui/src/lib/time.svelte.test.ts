@@ -42,7 +42,7 @@ test('days are counted by the calendar, also over a change of the clocks', () =>
   expect(daysAgo(at('2026-11-18T00:30:00'), at('2026-11-17T23:30:00'))).toBe(-1);
 });
 
-test('the clock draws again what shows it, and stops when nothing does', () => {
+test('the clock draws again what shows it, and stops when nothing does', async () => {
   vi.useFakeTimers({ now: Math.ceil(Date.now() / 60_000) * 60_000 + 86_400_000 }); // never before the page was loaded
   const seen: number[] = [];
   const stop = $effect.root(() => {
@@ -56,6 +56,6 @@ test('the clock draws again what shows it, and stops when nothing does', () => {
   expect(seen.length).toBeGreaterThanOrEqual(2);
   expect(seen.at(-1)! - seen[0]!).toBe(3);
   stop();
-  vi.advanceTimersByTime(1_000);
+  await vi.advanceTimersByTimeAsync(1_000);
   expect(vi.getTimerCount()).toBe(0);
 });
