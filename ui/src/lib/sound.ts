@@ -22,6 +22,7 @@ let context: AudioContext | undefined;
  */
 export async function play(sound: Sound, { always = false } = {}): Promise<boolean> {
   if (!always && !settings.sound) return false;
+  if (!context && navigator.userActivation?.hasBeenActive === false) return false;
   try {
     context ??= new AudioContext();
     // A page that nobody has touched may wait for ever to be resumed.
