@@ -58,7 +58,7 @@ export function happeningsOf(sessions: readonly Session[]): Happening[] {
   for (const s of sessions) {
     if (s.accepted_at) {
       const rang = s.offered_at ? Date.parse(s.accepted_at) - Date.parse(s.offered_at) : 0;
-      list.push(rang > 0 ? { name: 'accepted', params: { agent: s.agent, ms: String(rang) }, at: s.accepted_at } : { name: 'picked', params: { agent: s.agent }, at: s.accepted_at });
+      list.push(rang >= 1000 ? { name: 'accepted', params: { agent: s.agent, ms: String(rang) }, at: s.accepted_at } : { name: 'picked', params: { agent: s.agent }, at: s.accepted_at });
     }
     if (s.accepted_at && s.closed_at && s.reason && !told.has(s.reason)) list.push({ name: s.reason, params: { agent: s.agent }, at: s.closed_at });
   }
