@@ -32,6 +32,7 @@ type Options struct {
 	Header   http.Header       // of each request, such as X-Forwarded-For
 	Client   *http.Client      // one of its own when nil
 	OnFrame  func(Frame)       // called for each frame, before it is remembered; it must not call the panel
+	OnRaw    func([]byte)      // the same with the frame's bytes, which are not to be kept
 
 	// Forgetful keeps only the newest messages, so many of them, as a load program wants; all when 0.
 	Forgetful int
@@ -161,6 +162,33 @@ func (p *Panel) Connect(ctx context.Context) error {
 // AwaitCut waits until there is no connection.
 func (p *Panel) AwaitCut(ctx context.Context) error {
 	return p.until(ctx, func() (bool, error) { return p.link == nil, nil })
+}
+
+// Stay keeps the chat open until ctx ends: whenever the connection is lost it makes another. It returns why the server
+// wants the panel no longer, or that ctx has ended.
+func (p *Panel) Stay(ctx context.Context) error {
+	for {
+		switch err := p.Connect(ctx); {
+		case ctx.Err() != nil:
+			return fmt.Errorf("webchattest: %w", context.Cause(ctx))
+		case fatal(err):
+			return err
+		case err == nil:
+			if err := p.AwaitCut(ctx); err != nil {
+				return err
+			}
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// Lost returns why the last connection ended, nil while there is one: what Bye it was, or websocket.CloseStatus of it.
+func (p *Panel) Lost() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
 }
 
 // Cut ends the connection as a bad network does; Connect makes another. What is remembered stays.

@@ -91,11 +91,19 @@ func (p *Panel) Typing(ctx context.Context, on bool) error {
 	return p.say(ctx, map[string]any{"t": "typing", "on": on})
 }
 
+// Delivered says that everything that is shown has arrived, and nothing more of it read than before.
+func (p *Panel) Delivered(ctx context.Context) error {
+	return p.say(ctx, map[string]any{"t": "seen", "delivered": p.newest(), "read": ""})
+}
+
 // Seen says that everything that is shown has been read.
 func (p *Panel) Seen(ctx context.Context) error {
 	newest := p.newest()
 	return p.say(ctx, map[string]any{"t": "seen", "delivered": newest, "read": newest})
 }
+
+// Say says a frame as it is given, also one that no panel says of itself.
+func (p *Panel) Say(ctx context.Context, frame map[string]any) error { return p.say(ctx, frame) }
 
 // End ends the conversation.
 func (p *Panel) End(ctx context.Context) error { return p.say(ctx, map[string]any{"t": "end"}) }

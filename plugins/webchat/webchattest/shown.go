@@ -102,6 +102,9 @@ func (p *Panel) take(from link, raw []byte) error {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return fmt.Errorf("webchattest: frame %s: %w", strconv.Quote(string(raw)), err)
 	}
+	if p.opts.OnRaw != nil {
+		p.opts.OnRaw(raw)
+	}
 	if p.opts.OnFrame != nil {
 		p.opts.OnFrame(f)
 	}

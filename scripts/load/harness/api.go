@@ -72,20 +72,16 @@ type Conversation struct {
 
 // Message is what the API shows of one.
 type Message struct {
-	ID           string `json:"id"`
-	Conversation string `json:"conversation"`
-	Seq          uint64 `json:"seq"`
-	Kind         string `json:"kind"`
-	From         struct {
-		Kind string `json:"kind"`
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	} `json:"from"`
-	Visibility  string       `json:"visibility"`
-	Text        string       `json:"text"`
-	Attachments []Attachment `json:"attachments"`
-	State       string       `json:"state"`
-	Reason      *struct {
+	ID           string       `json:"id"`
+	Conversation string       `json:"conversation"`
+	Seq          uint64       `json:"seq"`
+	Kind         string       `json:"kind"`
+	From         Author       `json:"from"`
+	Visibility   string       `json:"visibility"`
+	Text         string       `json:"text"`
+	Attachments  []Attachment `json:"attachments"`
+	State        string       `json:"state"`
+	Reason       *struct {
 		Code string `json:"code"`
 		Text string `json:"text"`
 	} `json:"reason"`
@@ -93,6 +89,13 @@ type Message struct {
 	OccurredAt  time.Time  `json:"occurred_at"`
 	CreatedAt   time.Time  `json:"created_at"`
 	DeletedAt   *time.Time `json:"deleted_at"`
+}
+
+// Author is who wrote something: a customer, an agent, a bot or the system.
+type Author struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // Attachment is content of a message.

@@ -65,6 +65,7 @@ type Frame struct {
 	Conversation  json.RawMessage `json:"conversation"` // an object, or an id
 	Message       *Message        `json:"message"`
 	Presence      string          `json:"presence"`
+	From          Author          `json:"from"` // who types
 }
 
 // Next reads and decodes the next frame.
@@ -78,6 +79,18 @@ func (l *Live) Next(ctx context.Context) (*Frame, error) {
 		return nil, fmt.Errorf("harness: the frame %q: %w", tail(string(raw)), err)
 	}
 	return f, nil
+}
+
+// Typing says that the person types in a conversation.
+func (l *Live) Typing(ctx context.Context, conversation string) error {
+	frame, err := json.Marshal(map[string]string{"type": "typing", "conversation": conversation})
+	if err == nil {
+		err = l.conn.Write(ctx, websocket.MessageText, frame)
+	}
+	if err != nil {
+		return fmt.Errorf("harness: live socket: %w", err)
+	}
+	return nil
 }
 
 // Close ends the socket without ceremony.
