@@ -46,14 +46,14 @@ const link = (to: string, text: string, here: boolean): string => `<a href="${to
 
 function header(): string {
   return `
-    <p class="note"><span>${t('note')}</span> <a href="/app/">${t('workspace')}</a></p>
+    <aside class="note" aria-label="${t('demonstration')}">${t('note')} <a href="/app/">${t('workspace')}</a></aside>
     <header>
       <a class="name" href="?" aria-label="${t('home')}">Atelier Nour</a>
       <nav aria-label="${t('nav')}">
         ${(['table', 'kitchen', 'house'] as const).map((s) => link(`?shelf=${s}`, t(s), shelf === s)).join('')}
       </nav>
       <div class="lang" role="group" aria-label="${t('language')}">
-        <button data-language="en" lang="en" aria-pressed="${language === 'en'}" aria-label="English">EN</button><button data-language="fr" lang="fr" aria-pressed="${language === 'fr'}" aria-label="Français">FR</button>
+        <button data-language="en" lang="en" aria-pressed="${language === 'en'}" aria-label="EN, English">EN</button><button data-language="fr" lang="fr" aria-pressed="${language === 'fr'}" aria-label="FR, français">FR</button>
       </div>
       <a class="bag" href="?bag"${bagShown ? ' aria-current="page"' : ''}>${t('bag')} ${inBag.length}</a>
     </header>`;

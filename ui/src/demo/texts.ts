@@ -1,5 +1,6 @@
 /** The demo shop's texts, English and French. */
 const en = {
+  demonstration: 'Demonstration',
   note: 'A demonstration shop. What you write in its chat arrives in the workspace.',
   workspace: 'Open the workspace',
   skip: 'To the pieces',
@@ -43,6 +44,7 @@ const en = {
 };
 
 const fr: Record<keyof typeof en, string> = {
+  demonstration: 'Démonstration',
   note: 'Une boutique de démonstration. Ce que vous écrivez dans sa discussion arrive dans l’espace de travail.',
   workspace: 'Ouvrir l’espace de travail',
   skip: 'Aller aux pièces',

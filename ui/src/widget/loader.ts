@@ -16,13 +16,13 @@ type Provider = () => Record<string, unknown>;
 type Listener = (event: Event) => void;
 
 const texts = {
-  en: ['Open the chat', 'unread', 'Minimise the chat', 'Chat'],
-  fr: ['Ouvrir la discussion', 'non lus', 'Réduire la discussion', 'Discussion'],
+  en: ['Open the chat', 'unread', 'Minimise the chat', 'Chat', 'Close'],
+  fr: ['Ouvrir la discussion', 'non lus', 'Réduire la discussion', 'Discussion', 'Fermer'],
 };
 
 (() => {
   const tag = (document.getElementById('guichet-chat') ?? document.currentScript) as HTMLScriptElement | null;
-  const page = window as typeof window & { Guichet?: unknown };
+  const page = window as typeof window & { Guichet?: unknown; Microsoft?: unknown };
   if (!tag || page.Guichet) return;
   const data = tag.dataset;
   const on = (name: string) => data[name] !== undefined && data[name] !== 'false';
@@ -59,6 +59,7 @@ const texts = {
   const button = document.createElement('button');
   button.innerHTML =
     '<svg viewBox="0 0 32 32" aria-hidden="true"><g fill="none" stroke="currentColor" stroke-width="2.6" stroke-linecap="round"><path d="M5 28V14.5a11 11 0 0 1 22 0V28M2.5 28h27"/></g><path d="M10 22.6V14.8a6 6 0 0 1 12 0v7.8z" fill="currentColor"/></svg><b></b>';
+  button.className = 'a';
   const badge = button.lastChild as HTMLElement;
 
   const context = () => {
@@ -108,12 +109,13 @@ const texts = {
     load();
     if (open) return;
     open = true;
+    root.querySelector('p')?.remove();
     asked = focus;
     kept('sessionStorage', '1');
     draw();
     post({ guichet: 'open', focus, page: here(), context: context() });
     if (focus) frame!.focus();
-    fire(started ? 'lcw:onMaximize' : 'lcw:startChat');
+    fire(started || !focus ? 'lcw:onMaximize' : 'lcw:startChat');
     started = true;
   };
 
@@ -139,12 +141,31 @@ const texts = {
     else if (/^lcw:/.test(word.name)) fire(word.name, word.detail);
   });
 
+  /** invite shows a word beside the button for a minute, as long as the chat was not opened. */
+  const invite = (message: string) => {
+    root.querySelector('p')?.remove();
+    if (open || !config) return;
+    const paper = document.createElement('p');
+    const [say, close] = [document.createElement('button'), document.createElement('button')];
+    say.textContent = message;
+    say.dir = 'auto';
+    close.textContent = '×';
+    close.ariaLabel = words[4]!;
+    say.onclick = () => show();
+    close.onclick = () => paper.remove();
+    paper.append(say, close);
+    paper.role = 'status';
+    root.append(paper);
+    setTimeout(close.onclick, 60_000);
+  };
+
   const sdk = {
     startChat: (options?: { customContext?: Record<string, unknown>; inNewWindow?: boolean }) => {
       custom = options?.customContext;
       if (options?.inNewWindow) data.openInWindow = '';
       show();
     },
+    startProactiveChat: (options: { message: string }) => invite(options.message),
     closeChat: () => {
       post({ guichet: 'end' });
       shut();
@@ -157,7 +178,9 @@ const texts = {
     on: (name: string, listener: Listener) => addEventListener(name, listener),
     off: (name: string, listener: Listener) => removeEventListener(name, listener),
   };
+  // Under its other name sites find it that were made for the SDK whose names it keeps.
   page.Guichet = sdk;
+  page.Microsoft ??= { Omnichannel: { LiveChatWidget: { SDK: sdk } } };
 
   const begin = (found: Config) => {
     config = found;
@@ -171,11 +194,12 @@ const texts = {
     const full = 'inset:0;width:100%;height:100%;height:100dvh;max-height:none;border-radius:0;border:0';
     sheet.replaceSync(
       `:host{all:initial}[hidden]{display:none!important}` +
-        `button{position:fixed;z-index:2147483000;bottom:18px;${side}:18px;width:60px;height:64px;border:0;padding:0;border-radius:30px 30px 12px 12px;background:${color};color:${ink};display:grid;place-items:center;cursor:pointer;box-shadow:0 8px 24px -6px rgb(7 48 52/.5)}` +
-        `button:hover{filter:brightness(1.08)}button:focus-visible{outline:2px solid ${color};outline-offset:3px;box-shadow:0 0 0 3px #fff}svg{width:32px}` +
+        `.a{position:fixed;z-index:2147483000;bottom:18px;${side}:18px;width:60px;height:64px;border:0;padding:0;border-radius:30px 30px 12px 12px;background:${color};color:${ink};display:grid;place-items:center;cursor:pointer;box-shadow:0 8px 24px -6px rgb(7 48 52/.5)}` +
+        `.a:hover{filter:brightness(1.08)}button:focus-visible{outline:2px solid ${color};outline-offset:3px;box-shadow:0 0 0 3px #fff}svg{width:32px}` +
         `b{position:absolute;top:-3px;right:-3px;min-width:21px;box-sizing:border-box;padding:0 4px;border-radius:11px;background:#ac312a;color:#fff;font:700 12px/21px system-ui,sans-serif;box-shadow:0 0 0 2px #fff}b:empty{display:none}` +
+        `p{position:fixed;z-index:2147483000;bottom:96px;${side}:18px;width:264px;margin:0;box-sizing:border-box;display:flex;border-radius:16px;background:#fff;color:#2c2722;box-shadow:0 12px 32px -8px rgb(40 32 20/.4);font:14px/1.45 system-ui,sans-serif}p button{border:0;padding:12px 14px;background:none;color:inherit;font:inherit;text-align:start;cursor:pointer;border-radius:16px}p button:first-child{flex:1}` +
         `iframe{position:fixed;z-index:2147483001;bottom:${on('hideChatButton') || found.hidden ? 18 : 94}px;${side}:18px;width:380px;height:600px;max-height:calc(100vh - 112px);border:1px solid #0002;border-radius:22px 22px 10px 10px;background:Canvas;color-scheme:light dark;box-shadow:0 18px 44px -12px rgb(40 32 20/.4)}` +
-        `@media(max-width:640px),(max-height:420px){iframe{${full}}:host(.o) button{display:none}}` +
+        `@media(max-width:640px),(max-height:420px){iframe{${full}}:host(.o) .a{display:none}}` +
         (on('enableLcwAutofill') || on('renderMobile') ? `iframe{${full}}` : ''),
     );
     root.adoptedStyleSheets = [sheet];

@@ -25,8 +25,12 @@ export function rows(view: Pick<View, 'messages' | 'outgoing' | 'joined' | 'stat
     }
     before = at;
   };
+  // Who has already spoken need not be said to join: where the news was slow it comes after their words.
   const join = (until: Date | undefined) => {
-    while (joined[0] && (!until || new Date(joined[0].at) <= until)) out.push(row(joined.shift()!));
+    while (joined[0] && (!until || new Date(joined[0].at) <= until)) {
+      const next = joined.shift()!;
+      if (speaker !== `agent ${next.agent}`) out.push(row(next));
+    }
   };
   const lastMine = view.messages.findLast((m) => m.from.kind === 'customer' && !m.deleted);
   for (const message of view.messages) {
@@ -36,7 +40,7 @@ export function rows(view: Pick<View, 'messages' | 'outgoing' | 'joined' | 'stat
     const mine = message.from.kind === 'customer';
     const says = mine ? '' : `${message.from.kind} ${message.from.name}`;
     const name = says && says !== speaker && message.from.kind !== 'system' ? message.from.name : '';
-    if (!mine) speaker = says;
+    if (!mine && message.from.kind !== 'system') speaker = says;
     const state = message === lastMine && view.outgoing.length === 0 ? (message.position <= view.status.read ? 'read' : 'sent') : undefined;
     // A message keeps its place in the page from the moment it is written.
     out.push({ kind: 'said', key: message.client || message.position, message, mine, name, ...(state ? { state } : {}) });
