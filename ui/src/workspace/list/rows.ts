@@ -31,12 +31,21 @@ export function windowLeft(c: Conversation, now: number): number | undefined {
 
 const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase();
 
+/** What is searched of a conversation, folded once for each of its versions. */
+const searched = new WeakMap<Conversation, string>();
+
+function searchText(c: Conversation): string {
+  let text = searched.get(c);
+  if (text === undefined) searched.set(c, (text = folded(`${shownName(c.contact)} ${c.last_customer_message?.text ?? ''} ${c.last_message?.text ?? ''}`)));
+  return text;
+}
+
 /** matching keeps the conversations in whose name or last words every word of the query occurs; case and accents do not matter. */
 export function matching(list: readonly Conversation[], query: string): readonly Conversation[] {
   const words = folded(query).split(/\s+/).filter(Boolean);
   if (words.length === 0) return list;
   return list.filter((c) => {
-    const text = folded(`${shownName(c.contact)} ${c.last_customer_message?.text ?? ''} ${c.last_message?.text ?? ''}`);
+    const text = searchText(c);
     return words.every((word) => text.includes(word));
   });
 }
