@@ -74,6 +74,7 @@ var measurements = []struct {
 	{[]string{"socket"}, (*bench).socket},
 	{[]string{"inbox"}, (*bench).inbox},
 	{[]string{"visitors"}, (*bench).visitors},
+	{[]string{"workspace"}, (*bench).workspace},
 }
 
 func names() []string {
