@@ -42,6 +42,8 @@ export class FakeServer {
   loss = 0;
   status = 0; // when set, every call is answered so
   heard: OwnFrame[] = [];
+  /** How long a call takes at most to get here, and its answer back, in ms. */
+  slowness = 40;
   opened = 0; // sockets that were asked for
   last: URL | undefined; // where the last one was asked for
   calls: string[] = [];
@@ -79,8 +81,8 @@ export class FakeServer {
     return list[Math.floor(this.random() * list.length)];
   }
 
-  delay(most = 40): Promise<void> {
-    return new Promise((done) => setTimeout(done, this.random() * most));
+  delay(): Promise<void> {
+    return new Promise((done) => setTimeout(done, this.random() * this.slowness));
   }
 
   get(id: string): Kept {

@@ -43,6 +43,7 @@ class Play {
   ) {
     vi.spyOn(Math, 'random').mockImplementation(random);
     this.server = new FakeServer({ agent: me.id, all: me.role !== 'agent', queues: ['q1'] }, random);
+    this.server.slowness = 400; // so that much happens between a question and its answer
     this.server.install();
     for (let i = 0; i < 4; i++) this.server.add(this.server.pick(['q1', 'q2'])!);
     this.desk = createDesk(me);
@@ -110,7 +111,7 @@ class Play {
       [2, () => open && server.change(id, ({ c }) => Object.assign(c, { state: 'open', queue: server.pick(['q1', 'q2']), assignee: '', queued_since: new Date().toISOString() }))],
       [1, () => open && server.change(id, ({ c }) => Object.assign(c, { state: 'closed', former: c.assignee || 'bo', assignee: '', closed_at: new Date().toISOString() }))],
       [2, () => kept.c.state === 'open' && server.offer(id, server.pick(['ana', 'ana', 'bo'])!)],
-      [2, () => kept.messages.length && server.edit(id, server.pick(kept.messages)!.seq, { state: server.pick(['sent', 'delivered', 'failed'] as const)! })],
+      [6, () => kept.messages.length && server.edit(id, server.pick(kept.messages)!.seq, { state: server.pick(['sent', 'delivered', 'failed'] as const)! })],
       [1, () => server.rename(id, `Léa ${this.random()}`)],
       [1, () => server.setPresence(server.pick(['available', 'busy', 'away'])!)],
       [2, () => this.desk.offers[0] && void this.desk[this.random() < 0.5 ? 'accept' : 'decline'](this.desk.offers[0].id).catch(() => {})],
@@ -200,7 +201,7 @@ describe.each(Object.entries(people))('the store of one %s', (_, me) => {
       const play = new Play(me, seeded(seed * 7919));
       for (let i = 0; i < steps; i++) {
         play.step();
-        await play.pass(play.random() < 0.03 ? 70_000 : play.random() * 300);
+        await play.pass(play.random() < 0.03 ? 70_000 : play.random() * 150);
       }
       await play.rest();
       await play.compare();
