@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Message } from '../talk/frames';
-import { nobody, type Leaving } from '../talk/talk';
+import { nobody, type Leaving } from '../talk/view';
 import { rows } from './rows';
 import { speak } from './texts.svelte';
 import { dayOf, newMark, size, when } from './times';

@@ -1,5 +1,5 @@
 import type { Message } from '../talk/frames';
-import type { Joined, Leaving, View } from '../talk/talk';
+import type { Joined, Leaving, View } from '../talk/view';
 import { newMark } from './times';
 
 /** What stands in the log, from top to bottom. */

@@ -1,6 +1,6 @@
 import type { Answer, Told } from './frames';
 import type { Socket } from './link';
-import type { Word, World } from './talk';
+import type { Word, World } from './view';
 
 /** world is the real browser, for one channel of an account. */
 export function world(account: string, channel: string, seen: () => boolean): World {

@@ -5,7 +5,8 @@
 import type { Answer, Hello, Message, Say, Status, Told } from './frames';
 import { Keep, type Store } from './keep';
 import type { Socket } from './link';
-import { nobody, Talk, type View, type Word, type World } from './talk';
+import { Talk } from './talk';
+import { nobody, type View, type Word, type World } from './view';
 
 /** Clock runs timers when it is told to, in order of time. */
 export class Clock {

@@ -1,52 +1,9 @@
 import type { Availability, Hello, Limits, Message, Page, Status, Told } from './frames';
 import { random, type Keep } from './keep';
-import { Link, type LinkState, type Machine } from './link';
+import { Link } from './link';
 import { Outbox, type Outgoing, type Sent } from './outbox';
 import { Thread } from './thread';
-
-/** What Talk needs beyond a Machine. */
-export interface World extends Machine {
-  /** tabs carries a word to the other tabs of this channel. */
-  tabs: { tell(word: Word): void; heard: ((word: Word) => void) | null };
-  /** seen tells that somebody looks at the messages now. */
-  seen(): boolean;
-}
-
-/** What tabs tell each other: the token is there, the outbox changed, messages were read. */
-export type Word = { t: 'token' } | { t: 'outbox' } | { t: 'read'; position: string };
-
-/** A message on its way. */
-export type Leaving = Outgoing & { on: 'refused' | 'network' | 'later' | 'too-many' | 'way' | 'arrived' };
-
-/** Somebody began to answer while we looked. */
-export interface Joined {
-  agent: string;
-  at: string;
-}
-
-/** What the panel shows. A new one is made with every change. */
-export interface View {
-  link: LinkState;
-  /** the server has greeted since the page was opened: what follows is known */
-  greeted: boolean;
-  messages: Message[];
-  /** what the visitor wrote that has not come back as a message */
-  outgoing: Leaving[];
-  more: boolean;
-  status: Status;
-  availability: Availability;
-  limits: Limits;
-  /** who is writing; undefined for nobody */
-  typing: string | undefined;
-  joined: Joined[];
-  unread: number;
-  /** a conversation is going on, or about to */
-  going: boolean;
-  /** the conversation ended while we looked */
-  ended: boolean;
-}
-
-export const nobody: Status = { conversation: '', state: 'none', agent: '', place: 0, wait: 0, read: '' };
+import { closed, nobody, type Joined, type Leaving, type View, type Word, type World } from './view';
 
 const answerWithin = 15_000;
 const adoptAfter = 4_000;
@@ -422,9 +379,4 @@ export class Talk {
     this.view = this.look();
     this.changed(this.view, news);
   }
-}
-
-/** closed tells that nothing more will be said in a conversation. */
-export function closed(status: Status): boolean {
-  return status.state === 'closed' || status.state === 'wrap-up';
 }
