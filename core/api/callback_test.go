@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -257,6 +258,25 @@ func TestTheLogHoldsNothingThatOpensSomething(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "s3cret") {
 		t.Errorf("the log holds a token: %s", &log)
+	}
+}
+
+// A browser that leaves the page while it is answered is nobody's failure; a plugin that is down is.
+func TestHangingUpIsNoWarning(t *testing.T) {
+	var log strings.Builder
+	h := newHouse(t, func(o *Options) { o.Log = hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &log}) })
+	h.channels.handle = func(string, channel.Request) (channel.Response, error) {
+		return channel.Response{}, core.Errorf(core.Unavailable, "the request could not be handled: %w", context.Canceled)
+	}
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	h.server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, "GET", "/channels/shop/poll", nil))
+	if log.Len() > 0 {
+		t.Errorf("somebody hung up, and the log says %s", &log)
+	}
+	h.server.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/channels/shop/poll", nil))
+	if !strings.Contains(log.String(), "[WARN]") {
+		t.Errorf("the plugin failed, and the log says %q", &log)
 	}
 }
 

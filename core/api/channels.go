@@ -95,7 +95,11 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path 
 	case core.CodeOf(err) == core.NotFound:
 		return refuse(w, core.Errorf(core.NotFound, "there is no account %q", name))
 	case err != nil:
-		s.Log.Warn("a callback failed; the provider will send it again", "account", name, "error", err)
+		if r.Context().Err() != nil { // a browser that has left the page; a provider that waits no longer sends it again
+			s.Log.Debug("whoever called back has gone", "account", name, "error", err)
+		} else {
+			s.Log.Warn("a callback failed; the provider will send it again", "account", name, "error", err)
+		}
 		if answer.Status == 0 {
 			return refuse(w, core.Errorf(core.Unavailable, "this could not be handled just now; send it again: %w", err))
 		}

@@ -113,6 +113,19 @@ type detail struct {
 	Sessions []sessionView            `json:"sessions"`
 	Identity identityOf               `json:"identity"`
 	Thread   string                   `json:"thread"` // kind of conversation at the provider: "user", "group" …
+	// Attachments is who may send files on the conversation's channel.
+	Attachments attachmentsView `json:"attachments"`
+}
+
+type attachmentsView struct {
+	FromCustomer bool `json:"from_customer"`
+	FromAgent    bool `json:"from_agent"`
+}
+
+// attachmentsOn is who may send files on a channel. Of one that is no longer configured nothing is forbidden.
+func attachmentsOn(setup *core.Setup, channel string) attachmentsView {
+	ch, ok := setup.Channels[channel]
+	return attachmentsView{FromCustomer: !ok || ch.FromCustomer, FromAgent: !ok || ch.FromAgent}
 }
 
 type identityOf struct {
@@ -151,6 +164,7 @@ func (s *Server) showDetail(tx *store.Tx, me desk.Actor, c *core.Conversation) (
 	d := &detail{
 		Summary: summary, Draft: showDraft(draft), Context: variables, Sessions: make([]sessionView, 0, len(sessions)),
 		Identity: identityOf{Kind: c.Identity.Kind, Value: c.Identity.Value}, Thread: c.Thread.Kind,
+		Attachments: attachmentsOn(s.Desk.Setup(), c.Channel),
 	}
 	if d.Context == nil {
 		d.Context = map[string]core.Variable{}

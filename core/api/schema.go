@@ -102,6 +102,9 @@ func schemas() object {
 			"context":  object{"type": "object", "additionalProperties": record(object{"type": oneOf("text", "number"), "value": text})},
 			"sessions": object{"type": "array", "items": ref("Session")}, "identity": record(object{"kind": text, "value": text}), "thread": text,
 			"draft": ref("SavedDraft"),
+			"attachments": with(record(object{"from_customer": yes, "from_agent": yes}), object{
+				"description": "Who may send files on the conversation's channel. Where agents may not, a public message with attachments is refused with 400.",
+			}),
 		}), append(summaryOptional, "draft")...),
 		"Session": record(object{
 			"number": whole, "agent": text, "queue": text, "participants": object{"type": "array", "items": ref("Participant")},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/guichet/guichet/core"
 	channelv1 "github.com/guichet/guichet/plugins/proto"
@@ -64,7 +65,9 @@ func (h *Host) configured(setup *core.Setup, ac *core.Account, manifest *channel
 	}
 	for _, id := range slices.Sorted(maps.Keys(setup.Channels)) {
 		if ch := setup.Channels[id]; ch.Account == ac.ID {
-			s.wire.Channels = append(s.wire.Channels, &channelv1.ChannelAddress{Channel: id, Address: ch.Address})
+			s.wire.Channels = append(s.wire.Channels, &channelv1.ChannelAddress{
+				Channel: id, Address: ch.Address, AttachmentsFromCustomer: proto.Bool(ch.FromCustomer),
+			})
 			s.address[id] = ch.Address
 		}
 	}
@@ -89,11 +92,11 @@ func (s *accountSettings) under(manifest *channelv1.Manifest) *accountSettings {
 func (s *accountSettings) same(other *accountSettings) bool {
 	if other == nil || string(s.wire.GetSettingsJson()) != string(other.wire.GetSettingsJson()) ||
 		s.wire.GetPublicUrl() != other.wire.GetPublicUrl() || s.wire.GetTest() != other.wire.GetTest() ||
-		len(s.address) != len(other.address) {
+		len(s.wire.GetChannels()) != len(other.wire.GetChannels()) {
 		return false
 	}
-	for id, address := range s.address {
-		if theirs, ok := other.address[id]; !ok || !maps.Equal(address, theirs) {
+	for i, ch := range s.wire.GetChannels() { // both are in the order of their ids
+		if !proto.Equal(ch, other.wire.GetChannels()[i]) {
 			return false
 		}
 	}

@@ -192,7 +192,7 @@ func (d *Desk) maySend(a Actor, c *core.Conversation, attachments bool) error {
 		return core.Errorf(core.Conflict, "the provider does not let us answer in this conversation now")
 	}
 	if ch, ok := d.Setup().Channels[c.Channel]; ok && attachments && !ch.FromAgent {
-		return core.FieldErrorf("attachments", "agents may not send attachments on channel %q", c.Channel)
+		return core.FieldErrorf("attachments", "agents may not send attachments on channel %q: send the text without them", c.Channel)
 	}
 	return nil
 }

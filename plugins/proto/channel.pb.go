@@ -1610,11 +1610,14 @@ func (x *Account) GetChannels() []*ChannelAddress {
 }
 
 type ChannelAddress struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Address       map[string]string      `protobuf:"bytes,2,rep,name=address,proto3" json:"address,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Address map[string]string      `protobuf:"bytes,2,rep,name=address,proto3" json:"address,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Whether customers may send attachments; absent: yes. Where they may not, the host refuses those that come all the
+	// same; a plugin that can should say so to the customer before.
+	AttachmentsFromCustomer *bool `protobuf:"varint,3,opt,name=attachments_from_customer,json=attachmentsFromCustomer,proto3,oneof" json:"attachments_from_customer,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *ChannelAddress) Reset() {
@@ -1659,6 +1662,13 @@ func (x *ChannelAddress) GetAddress() map[string]string {
 		return x.Address
 	}
 	return nil
+}
+
+func (x *ChannelAddress) GetAttachmentsFromCustomer() bool {
+	if x != nil && x.AttachmentsFromCustomer != nil {
+		return *x.AttachmentsFromCustomer
+	}
+	return false
 }
 
 type OpenRequest struct {
@@ -8955,13 +8965,15 @@ const file_channel_proto_rawDesc = "" +
 	"\n" +
 	"public_url\x18\x04 \x01(\tR\tpublicUrl\x12\x12\n" +
 	"\x04test\x18\x05 \x01(\bR\x04test\x12>\n" +
-	"\bchannels\x18\x06 \x03(\v2\".guichet.channel.v1.ChannelAddressR\bchannels\"\xb1\x01\n" +
+	"\bchannels\x18\x06 \x03(\v2\".guichet.channel.v1.ChannelAddressR\bchannels\"\x90\x02\n" +
 	"\x0eChannelAddress\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12I\n" +
-	"\aaddress\x18\x02 \x03(\v2/.guichet.channel.v1.ChannelAddress.AddressEntryR\aaddress\x1a:\n" +
+	"\aaddress\x18\x02 \x03(\v2/.guichet.channel.v1.ChannelAddress.AddressEntryR\aaddress\x12?\n" +
+	"\x19attachments_from_customer\x18\x03 \x01(\bH\x00R\x17attachmentsFromCustomer\x88\x01\x01\x1a:\n" +
 	"\fAddressEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x1c\n" +
+	"\x1a_attachments_from_customer\"D\n" +
 	"\vOpenRequest\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.guichet.channel.v1.AccountR\aaccount\")\n" +
 	"\fOpenResponse\x12\x19\n" +
@@ -9941,6 +9953,7 @@ func file_channel_proto_init() {
 	if File_channel_proto != nil {
 		return
 	}
+	file_channel_proto_msgTypes[12].OneofWrappers = []any{}
 	file_channel_proto_msgTypes[26].OneofWrappers = []any{
 		(*Event_Message)(nil),
 		(*Event_Edited)(nil),

@@ -32,6 +32,9 @@ type Account struct {
 type ChannelAddress struct {
 	Channel string
 	Address map[string]string
+	// NoAttachments: customers may send none here. The host refuses those that come all the same; say so before, where
+	// the provider lets you.
+	NoAttachments bool
 }
 
 // Channel is an open account. Send is all that is required; the optional interfaces below add the rest. All methods may

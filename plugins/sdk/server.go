@@ -247,7 +247,10 @@ func (s *server) accountIn(a *channelv1.Account) Account {
 		Host: &accountHost{link: s.host, account: a.GetId()}, Log: s.log.With("account", a.GetId()),
 	}
 	for _, c := range a.GetChannels() {
-		in.Channels = append(in.Channels, ChannelAddress{Channel: c.GetChannel(), Address: maps.Clone(c.GetAddress())})
+		in.Channels = append(in.Channels, ChannelAddress{
+			Channel: c.GetChannel(), Address: maps.Clone(c.GetAddress()),
+			NoAttachments: c.AttachmentsFromCustomer != nil && !c.GetAttachmentsFromCustomer(),
+		})
 	}
 	return in
 }

@@ -200,17 +200,17 @@ func (s *session) handle(ctx context.Context, f *frame) error {
 
 // hello joins the visitor's visit, if they have a token, and welcomes the panel.
 func (s *session) hello(ctx context.Context, f *frame) error {
-	address, ok := s.c.address(f.Channel)
+	place, ok := s.c.place(f.Channel)
 	if !ok {
 		return &ending{bye: unknownChannel, code: closePolicy, reason: unknownChannel}
 	}
-	s.speaker.address, s.speaker.language, s.speaker.page = address, f.Language, f.Page
+	s.speaker.place, s.speaker.language, s.speaker.page = place, f.Language, f.Page
 	if f.Token != "" {
 		if err := s.begin(ctx, f.Token); err != nil {
 			return err
 		}
 	}
-	welcome, err := s.c.welcome(ctx, s.v, f.Since, address)
+	welcome, err := s.c.welcome(ctx, s.v, f.Since, place)
 	if err != nil {
 		return &ending{bye: restart, after: tryAgainAfter, code: closeTryAgain}
 	}
@@ -241,7 +241,7 @@ func (s *session) begin(ctx context.Context, token string) error {
 
 // send stores a message of the visitor. It is accepted when it is durable, never before.
 func (s *session) send(ctx context.Context, f *frame) error {
-	if refused := checkMessage(f); refused != nil {
+	if refused := checkMessage(&s.speaker, f); refused != nil {
 		s.out.put(encode(refused))
 		return nil
 	}
@@ -249,7 +249,7 @@ func (s *session) send(ctx context.Context, f *frame) error {
 		if err := s.begin(ctx, f.Token); err != nil {
 			return err
 		}
-		welcome, err := s.c.welcome(ctx, s.v, "", s.speaker.address)
+		welcome, err := s.c.welcome(ctx, s.v, "", s.speaker.place)
 		if err == nil && len(welcome.Messages) > 0 { // another tab has written before
 			s.out.put(encode(welcome))
 		}

@@ -91,7 +91,7 @@ func FuzzParseFrame(f *testing.F) {
 		if !json.Valid(encode(pongFrame{"pong", parsed.At})) {
 			t.Errorf("the pong to %q is not JSON", parsed.At)
 		}
-		if refused := checkMessage(&parsed); refused != nil {
+		if refused := checkMessage(&speaker{}, &parsed); refused != nil {
 			checkText("a refused id", refused.ID, maxID, false)
 		}
 	})

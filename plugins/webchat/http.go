@@ -74,7 +74,7 @@ func frames(list ...[]byte) []json.RawMessage {
 // request has been answered.
 func (c *channel) speakerOf(w http.ResponseWriter, r *http.Request, name string, required bool) (s speaker, ok bool) {
 	s.client, s.agent = clientOf(r), r.UserAgent()
-	if s.address, ok = c.address(name); !ok {
+	if s.place, ok = c.place(name); !ok {
 		problem(w, http.StatusNotFound, unknownChannel, 0)
 		return s, false
 	}

@@ -23,7 +23,7 @@ func (c *channel) servePoll(w sdk.WebhookWriter, r *http.Request) {
 	}
 	since, cursor := positionOf(query.Get("since")), positionOf(query.Get("cursor"))
 	if s.visitor == "" {
-		welcome, _ := c.welcome(r.Context(), nil, since, s.address) // nothing is asked that could fail
+		welcome, _ := c.welcome(r.Context(), nil, since, s.place) // nothing is asked that could fail
 		answer(w, http.StatusOK, framesAnswer{Frames: frames(encode(welcome))})
 		return
 	}
@@ -56,7 +56,7 @@ func (c *channel) servePoll(w sdk.WebhookWriter, r *http.Request) {
 		}
 	}
 	next := v.cursor() // before the history is read: rather told twice than never
-	welcome, err := c.welcome(r.Context(), v, since, s.address)
+	welcome, err := c.welcome(r.Context(), v, since, s.place)
 	if err != nil {
 		problem(w, http.StatusServiceUnavailable, restart, tryAgainAfter)
 		return

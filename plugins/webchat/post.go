@@ -104,7 +104,7 @@ func (p *posting) take(f *frame) {
 }
 
 func (p *posting) send(f *frame) {
-	refused := checkMessage(f)
+	refused := checkMessage(&p.speaker, f)
 	if refused == nil && p.v != nil && p.v.knows(f.ID) {
 		p.say(acceptedFrame{T: "accepted", ID: f.ID})
 		return

@@ -18,7 +18,7 @@ type speaker struct {
 	language string
 	page     page
 	agent    string // the User-Agent
-	address  map[string]string
+	place    sdk.ChannelAddress
 }
 
 // The codes of `refused`.
@@ -32,18 +32,18 @@ const (
 
 func (s *speaker) event(id string) sdk.Event {
 	return sdk.Event{
-		ID: id, Address: s.address, OccurredAt: time.Now(), Thread: threadOf(s.visitor),
+		ID: id, Address: s.place.Address, OccurredAt: time.Now(), Thread: threadOf(s.visitor),
 		Sender: sdk.Sender{Identities: []sdk.Identity{identityOf(s.visitor)}, Language: s.language},
 	}
 }
 
 // checkMessage refuses what no repetition makes right. It takes no tokens.
-func checkMessage(f *frame) (refused *refusedFrame) {
+func checkMessage(s *speaker, f *frame) (refused *refusedFrame) {
 	refuse := func(code string) *refusedFrame {
 		return &refusedFrame{T: "refused", ID: cutText(plain(f.ID), maxID), Code: code}
 	}
 	switch {
-	case !idForm.MatchString(f.ID), len(f.Attachments) > maxFiles:
+	case !idForm.MatchString(f.ID), len(f.Attachments) > limitsOf(s.place).Files:
 		return refuse(notAllowed)
 	case utf8.RuneCountInString(f.Text) > maxText:
 		return refuse(tooLong)

@@ -87,10 +87,10 @@ func (v *visit) customerPaused() {
 }
 
 func (v *visit) typingEvent(on bool) sdk.Event {
-	address, _ := v.c.address("")
+	place, _ := v.c.place("")
 	now := time.Now()
 	return sdk.Event{
-		ID: v.id + ":typing:" + now.UTC().Format(time.RFC3339Nano), Address: address, OccurredAt: now, Thread: v.thread,
+		ID: v.id + ":typing:" + now.UTC().Format(time.RFC3339Nano), Address: place.Address, OccurredAt: now, Thread: v.thread,
 		Sender: sdk.Sender{Identities: []sdk.Identity{identityOf(v.id)}}, Typing: &sdk.Typing{Stopped: !on},
 	}
 }

@@ -27,6 +27,10 @@ func (c *channel) serveUpload(w sdk.WebhookWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if s.place.NoAttachments {
+		problem(w, http.StatusForbidden, notAllowed, 0)
+		return
+	}
 	content, err := io.ReadAll(io.LimitReader(r.Body, maxFile+1))
 	name := fileName(r.Header.Get("X-File-Name"))
 	switch {

@@ -3,6 +3,8 @@ package webchat
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/guichet/guichet/plugins/sdk"
 )
 
 // The frames to the panel, as PROTOCOL.md has them.
@@ -116,6 +118,11 @@ type availabilityView struct {
 	OpensAt *time.Time `json:"opens_at,omitempty"`
 }
 
-var theLimits = limitsView{
-	Text: maxText, File: maxFile, Files: maxFiles, Types: []string{"*/*"}, Blocked: blockedExtensions, Frame: maxFrame,
+// limitsOf is what is taken on a channel.
+func limitsOf(place sdk.ChannelAddress) limitsView {
+	limits := limitsView{Text: maxText, File: maxFile, Files: maxFiles, Types: []string{"*/*"}, Blocked: blockedExtensions, Frame: maxFrame}
+	if place.NoAttachments {
+		limits.File, limits.Files, limits.Types = 0, 0, []string{}
+	}
+	return limits
 }

@@ -102,15 +102,15 @@ func (c *channel) Close() error {
 	return nil
 }
 
-// address returns the address of a channel of the account; ok is false when there is no such channel. Without a name it
-// is the account's only one.
-func (c *channel) address(name string) (address map[string]string, ok bool) {
+// place returns a channel of the account; ok is false when there is no such channel. Without a name it is the account's
+// only one.
+func (c *channel) place(name string) (place sdk.ChannelAddress, ok bool) {
 	for _, known := range c.account.Channels {
 		if known.Channel == name || name == "" && len(c.account.Channels) == 1 {
-			return known.Address, true
+			return known, true
 		}
 	}
-	return nil, false
+	return place, false
 }
 
 // Send takes a message at once: it lies in the thread already, from where the watch shows it to the browsers that are

@@ -13,10 +13,10 @@ import (
 //
 // The page covers what the panel has (since) and more, as it is now, so that changes that it missed arrive with it;
 // where it does not reach back so far there is a gap.
-func (c *channel) welcome(ctx context.Context, v *visit, since string, address map[string]string) (welcomeFrame, error) {
+func (c *channel) welcome(ctx context.Context, v *visit, since string, place sdk.ChannelAddress) (welcomeFrame, error) {
 	w := welcomeFrame{
-		T: "welcome", Status: viewStatus(sdk.ThreadStatus{}), Messages: []messageView{}, Limits: theLimits,
-		Availability: c.availability.now(ctx, c.host.Conversations(), address), Now: time.Now().UTC(),
+		T: "welcome", Status: viewStatus(sdk.ThreadStatus{}), Messages: []messageView{}, Limits: limitsOf(place),
+		Availability: c.availability.now(ctx, c.host.Conversations(), place.Address), Now: time.Now().UTC(),
 	}
 	if v == nil {
 		w.Gap = since != ""

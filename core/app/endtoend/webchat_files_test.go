@@ -12,6 +12,7 @@ import (
 
 	"github.com/guichet/guichet/core/blob"
 	"github.com/guichet/guichet/core/blob/keys"
+	"github.com/guichet/guichet/plugins/line/linetest"
 	"github.com/guichet/guichet/plugins/webchat/webchattest"
 	"github.com/guichet/guichet/scripts/load/harness"
 )
@@ -142,4 +143,77 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 	if handle := s.upload(ana, "just right.bin", make([]byte, ana.Limits().File)); handle == "" {
 		t.Error("a file of the largest size has no handle")
 	}
+}
+
+// Where a channel takes no files, the panel is told so, uploads are refused, and an agent's file too; what the
+// configuration says holds at once, also for chats that are open.
+func TestChannelsWithoutFiles(t *testing.T) {
+	s := open(t, harness.Config{Agents: 1, More: chat})
+	agent := s.agent(1)
+	ana := s.visitor("Ana")
+	c := s.chats(agent, ana, "Hello")
+	handle := s.upload(ana, "red.png", picture(t, 20))
+	if l := ana.Limits(); l.Files == 0 || l.File == 0 {
+		t.Fatalf("the limits are %+v", l)
+	}
+	allowed := func() (out struct {
+		Attachments struct {
+			FromCustomer bool `json:"from_customer"`
+			FromAgent    bool `json:"from_agent"`
+		} `json:"attachments"`
+	}) {
+		_, err := agent.Do(s.ctx, http.MethodGet, "/api/v1/conversations/"+c, nil, &out)
+		s.must(err)
+		return out
+	}
+	if got := allowed().Attachments; !got.FromCustomer || !got.FromAgent {
+		t.Errorf("the agent is told %+v", got)
+	}
+
+	changed := s.Config
+	changed.More = strings.Replace(chat, "workstream = \"site\"\n", "workstream = \"site\"\nattachments = { from_customer = false, from_agent = false }\n", 1)
+	s.must(s.Configure(changed.TOML()))
+	s.await("the configuration is in force", func() bool { return !allowed().Attachments.FromCustomer })
+	s.await("the panel is told", func() bool {
+		if err := ana.Connect(s.ctx); err != nil { // a changed account sends its panels away to come back
+			return false
+		}
+		return ana.Limits().Files == 0 && ana.Limits().File == 0
+	})
+	if _, err := ana.Upload(s.ctx, "red.png", picture(t, 20)); refusal(err) != "not-allowed" {
+		t.Errorf("a visitor's file: %v, want not-allowed", err)
+	}
+	if _, err := ana.Send(s.ctx, "with a file from before", handle); refusal(err) != "not-allowed" {
+		t.Errorf("a message with a visitor's file: %v, want not-allowed", err)
+	}
+	s.writes(ana, "without a file")
+	s.hears(agent, c, "without a file")
+
+	if got := allowed().Attachments; got.FromAgent {
+		t.Errorf("the agent is told %+v", got)
+	}
+	sent, err := agent.Upload(s.ctx, "blue.png", "image/png", picture(t, 20))
+	s.must(err)
+	_, _, err = agent.Send(s.ctx, c, harness.Draft{ID: "a", Text: "Or this?", Attachments: []string{sent}})
+	var problem *harness.Problem
+	if !errors.As(err, &problem) || problem.Status != http.StatusBadRequest || !strings.Contains(problem.Detail, "send the text without them") {
+		t.Errorf("an agent's file: %v, want 400 with a sentence", err)
+	}
+	s.say(agent, c, "b", "Just words")
+	s.reads(ana, "Just words")
+}
+
+// A channel that cannot be told (LINE) brings a file all the same: the agent sees that it came and why it is not there.
+func TestFilesThatComeAllTheSameAreRefused(t *testing.T) {
+	s := open(t, harness.Config{Agents: 1})
+	agent := s.agent(1)
+	customer, c := s.begin(agent, "Ana", "Hello")
+	s.must(s.Configure(strings.Replace(s.Config.TOML(), "id = \"line\"\n", "id = \"line\"\nattachments = { from_customer = false }\n", 1)))
+	n := 0
+	s.await("a file is refused", func() bool {
+		n++
+		s.deliver(customer.Attach("image", "", linetest.Content{Type: "image/png", Bytes: picture(t, 20)}))
+		a := s.attachment(agent, c, n+1)
+		return a.State == "refused" && strings.Contains(a.Reason, "customers may not send attachments") && a.URL == ""
+	})
 }
