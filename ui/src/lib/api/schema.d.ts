@@ -1142,6 +1142,11 @@ export interface components {
             account: string;
             assignee: string;
             assignee_name: string;
+            /** @description Who may send files on the conversation's channel. Where agents may not, a public message with attachments is refused with 400. */
+            attachments: {
+                from_agent: boolean;
+                from_customer: boolean;
+            };
             channel: string;
             /** Format: date-time */
             closed_at: string | null;
