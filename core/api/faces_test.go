@@ -82,7 +82,8 @@ func TestDiagnosis(t *testing.T) {
 		o.Announced, o.TrustedProxies, o.Version = true, proxies, "1.2.3"
 		o.Storage = func() StorageState { return StorageState{OK: false, Detail: "The disk is full."} }
 	})
-	h.call("ada", "GET", "/api/v1/diagnosis", "").want(t, 403)
+	h.call("", "GET", "/api/v1/diagnosis", "").want(t, 401)
+	h.call("ada", "GET", "/api/v1/diagnosis", "").want(t, 200)
 	got := h.call("sue", "GET", "/api/v1/diagnosis", "", "X-Forwarded-For", "192.0.2.9", "X-Forwarded-Proto", "https").json(t)
 	if _, err := time.Parse(time.RFC3339Nano, got["time"].(string)); err != nil {
 		t.Error(err)

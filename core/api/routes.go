@@ -223,10 +223,10 @@ func (s *Server) table() []route {
 		public(v1(post, "/invitations/:token", "", s.acceptInvitation, operation{
 			summary: "Accept an invitation: set one's password and sign in.", body: "SetPassword", answers: answers{200: "Me"}, problems: []int{400, 401, 409, 410, 429},
 		})),
-		v1(get, "/diagnosis", auth.Oversee, s.diagnosis, operation{
+		v1(get, "/diagnosis", auth.Answer, s.diagnosis, operation{
 			summary: "How this request reached the server, and whether its parts are well.", answers: answers{200: "Diagnosis"},
 		}),
-		socket(v1(get, "/diagnosis/socket", auth.Oversee, s.diagnosisSocket, operation{
+		socket(v1(get, "/diagnosis/socket", auth.Answer, s.diagnosisSocket, operation{
 			summary: "A socket (WebSocket) that gives back each text of up to 1 KB, for a minute.", answers: answers{101: ""}, problems: []int{400},
 		})),
 

@@ -13,12 +13,7 @@ export class Examination {
   /** What is found; the permission to notify can change while one looks. */
   findings = $derived.by(() => [...this.#kept, judgeNotifications(permission())]);
 
-  /** supervisor: may ask the server about its parts. skew: what the live connection knows of the clocks. */
-  constructor(
-    readonly version: string,
-    readonly supervisor: boolean,
-    readonly skew: () => number | undefined,
-  ) {}
+  constructor(readonly version: string) {}
 
   async run(): Promise<void> {
     if (this.running) return;
@@ -33,9 +28,9 @@ export class Examination {
     const reached = times.some((t) => t !== undefined);
     this.#found(judgeHttp(times, navigator.onLine));
     const begun = Date.now();
-    const seen = reached && this.supervisor ? await this.#ask() : undefined;
-    this.#found(judgeClock(seen ? Date.parse(seen.time) - (begun + Date.now()) / 2 : this.skew()), ...(seen ? judgeProxy(seen, page) : []), ...judgeServer(seen, reached, seen?.version || this.version));
-    const socket = reached ? await trySocket(this.supervisor ? '/api/v1/diagnosis/socket' : '/api/v1/events', this.supervisor) : undefined;
+    const seen = reached ? await this.#ask() : undefined;
+    this.#found(judgeClock(seen && Date.parse(seen.time) - (begun + Date.now()) / 2), ...(seen ? judgeProxy(seen, page) : []), ...judgeServer(seen, reached, seen?.version || this.version));
+    const socket = reached ? await trySocket('/api/v1/diagnosis/socket') : undefined;
     this.#found(judgeSocket(socket ?? { state: 'blocked', echoes: [] }, reached));
     this.running = false;
     this.finishedAt = new Date();

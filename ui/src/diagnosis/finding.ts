@@ -5,7 +5,7 @@ import type { TextKey } from '$lib/i18n/index.svelte';
 export const hops = ['browser', 'network', 'proxy', 'server', 'storage', 'plugins'] as const;
 export type Hop = (typeof hops)[number];
 
-/** `unknown`: it could not be looked at, because of something before it or because of one's role. */
+/** `unknown`: it could not be looked at, because of something before it. */
 export type Verdict = 'waiting' | 'good' | 'advice' | 'bad' | 'unknown';
 
 export interface Finding {

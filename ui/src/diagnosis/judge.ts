@@ -126,13 +126,13 @@ export function judgeKeeping(works: boolean, free: number | undefined): Finding 
   return { ...base, verdict: 'good', text: 'workspace.diagnosis.keeping.good' };
 }
 
-/** judgeServer is what the server says of itself; undefined when one's role may not know, or it did not answer. */
+/** judgeServer is what the server says of itself; undefined when it did not answer. */
 export function judgeServer(seen: Diagnosis | undefined, reached: boolean, version: string): Finding[] {
   const server: Finding = reached
     ? { id: 'server', hop: 'server', verdict: 'good', text: 'workspace.diagnosis.server.good', values: { version } }
     : { id: 'server', hop: 'server', verdict: 'unknown', text: 'workspace.diagnosis.server.unknown' };
   if (!seen) {
-    const text = reached ? ('workspace.diagnosis.role' as const) : ('workspace.diagnosis.server.unknown' as const);
+    const text = 'workspace.diagnosis.server.unknown' as const;
     return [server, { id: 'storage', hop: 'storage', verdict: 'unknown', text }, { id: 'plugins', hop: 'plugins', verdict: 'unknown', text }];
   }
   const storage: Finding = seen.storage.ok

@@ -20,11 +20,8 @@ export async function timeRequests(path: string, times: number): Promise<Times> 
   return seen;
 }
 
-/**
- * trySocket opens a WebSocket. With `echo` the server gives back what it is sent, which is compared and timed; without,
- * its first word is enough.
- */
-export function trySocket(path: string, echo: boolean): Promise<SocketSeen> {
+/** trySocket opens a WebSocket that gives back what it is sent, which is compared and timed. */
+export function trySocket(path: string): Promise<SocketSeen> {
   const address = new URL(path, location.href);
   address.protocol = address.protocol.replace('http', 'ws');
   return new Promise((resolve) => {
@@ -48,13 +45,13 @@ export function trySocket(path: string, echo: boolean): Promise<SocketSeen> {
     socket.onopen = () => {
       seen.openMs = performance.now() - begun;
       seen.state = 'silent';
-      if (echo) send();
+      send();
     };
     socket.onmessage = (event) => {
-      if (echo && event.data !== sent) return; // something on the way changes what is said
+      if (event.data !== sent) return; // something on the way changes what is said
       seen.state = 'answered';
-      if (echo) seen.echoes.push(performance.now() - sentAt);
-      if (!echo || seen.echoes.length >= echoes) done();
+      seen.echoes.push(performance.now() - sentAt);
+      if (seen.echoes.length >= echoes) done();
       else send();
     };
     socket.onclose = done;
