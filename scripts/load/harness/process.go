@@ -68,26 +68,37 @@ func (s *Server) KillPlugin() (int, error) {
 	return pids[0], nil
 }
 
-// KillPluginNamed ends the process of one of the program's own plugins, such as "webchat", with SIGKILL.
-func (s *Server) KillPluginNamed(name string) error {
+// PluginNamed returns the process of one of the program's own plugins, such as "webchat", 0 when none runs.
+func (s *Server) PluginNamed(name string) (int, error) {
 	pids, err := s.Plugins()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, pid := range pids {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		if args := strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00"); args[len(args)-1] != name {
-			continue
+		if args := strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00"); args[len(args)-1] == name {
+			return pid, nil
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			return fmt.Errorf("harness: kill the plugin: %w", err)
-		}
-		return nil
 	}
-	return fmt.Errorf("harness: no process of the plugin %s", name)
+	return 0, nil
+}
+
+// KillPluginNamed ends the process of one of the program's own plugins, such as "webchat", with SIGKILL.
+func (s *Server) KillPluginNamed(name string) error {
+	pid, err := s.PluginNamed(name)
+	if err != nil {
+		return err
+	}
+	if pid == 0 {
+		return fmt.Errorf("harness: no process of the plugin %s", name)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("harness: kill the plugin: %w", err)
+	}
+	return nil
 }
 
 // Memory is the proportional set size of a process in bytes: pages that several processes share are counted once, in

@@ -34,27 +34,53 @@ func (s *soak) newCustomer(n int) *customer {
 	}
 }
 
-// traffic counts what became of the requests of a wave.
+// load is how much is said in a wave.
+type load struct{ messages, words int }
+
+// traffic counts what became of the messages of a wave.
 type traffic struct {
-	slots    chan struct{}
-	inFlight atomic.Int64
+	slots chan struct{}
+	line  lane
+	chat  lane
+}
+
+// lane is what goes through one channel.
+type lane struct {
+	inFlight atomic.Int64 // requests of LINE, messages of visitors
 	done     atomic.Int64 // messages acknowledged
 }
 
-// wave lets customers write n messages as fast as they are acknowledged, and plays a fault in the midst of it.
-func (s *soak) wave(ctx context.Context, n int, f fault) error {
-	share := make([]int, len(s.people))
+// shares spreads n messages over so many people.
+func (s *soak) shares(n, people int) []int {
+	share := make([]int, people)
 	for range n {
-		share[s.random.IntN(len(share))]++
+		share[s.random.IntN(people)]++
 	}
-	at := int64(n/4 + s.random.IntN(n/2+1))
+	return share
+}
+
+// wave lets customers write, LINE's as fast as they are acknowledged, and plays a fault in the midst of it.
+func (s *soak) wave(ctx context.Context, n load, f fault) error {
+	lines, words := s.shares(n.messages, len(s.people)), s.shares(n.words, len(s.visitors))
+	amid := n.messages
+	if f == killChat {
+		amid = n.words
+	}
+	at := int64(amid/4 + s.random.IntN(amid/2+1))
 	t := &traffic{slots: make(chan struct{}, postsAtOnce)}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wait sync.WaitGroup
 	for i, c := range s.people {
 		wait.Go(func() {
-			if err := c.write(ctx, t, share[i]); err != nil {
+			if err := c.write(ctx, t, lines[i]); err != nil {
+				stop(err)
+			}
+		})
+	}
+	for i, v := range s.visitors {
+		wait.Go(func() {
+			if err := v.write(ctx, t, words[i]); err != nil {
 				stop(err)
 			}
 		})
@@ -86,7 +112,7 @@ func (c *customer) write(ctx context.Context, t *traffic, n int) error {
 		if err := c.deliver(ctx, t, events); err != nil {
 			return err
 		}
-		t.done.Add(int64(size))
+		t.line.done.Add(int64(size))
 		if c.random.IntN(20) == 0 { // LINE does that for network reasons
 			if _, err := c.post(ctx, t, c.soak.desk.Line.Redelivered(events...)); err != nil && ctx.Err() != nil {
 				return ctx.Err()
@@ -128,9 +154,9 @@ func (c *customer) post(ctx context.Context, t *traffic, events []linetest.Event
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	t.inFlight.Add(1)
+	t.line.inFlight.Add(1)
 	defer func() {
-		t.inFlight.Add(-1)
+		t.line.inFlight.Add(-1)
 		<-t.slots
 	}()
 	status, err := c.soak.desk.Post(ctx, events...)

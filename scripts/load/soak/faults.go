@@ -13,8 +13,9 @@ import (
 type fault int
 
 const (
-	calm fault = iota
-	killPlugin
+	calm     fault = iota
+	killLine       // its plugin
+	killChat
 	killServer
 )
 
@@ -23,7 +24,7 @@ const recoverLimit = 30 * time.Second
 
 // schedule spreads the kills: the plugin's over the lives of the server, which forgets at its own start how often a
 // plugin has ended. A plugin that ends six times in one life is given up for a quarter of an hour, which is right and
-// would make the run long; so there are at most five.
+// would make the run long; so there are at most five. LINE's plugin and the web chat's die in turns.
 func (s *soak) schedule() []fault {
 	lives := s.plan.serverKills + 1
 	share := make([]int, lives)
@@ -32,9 +33,11 @@ func (s *soak) schedule() []fault {
 	}
 	s.random.Shuffle(lives, func(i, j int) { share[i], share[j] = share[j], share[i] })
 	var faults []fault
+	kills := 0
 	for life, n := range share {
 		for range n {
-			faults = append(faults, killPlugin)
+			faults = append(faults, []fault{killLine, killChat}[kills%2])
+			kills++
 		}
 		if life < lives-1 {
 			faults = append(faults, killServer)
@@ -43,55 +46,57 @@ func (s *soak) schedule() []fault {
 	return faults
 }
 
-// play waits until so many messages of the wave are acknowledged and requests are in flight, and kills.
+// play waits until so many messages of the wave are acknowledged and others are in flight, and kills.
 func (s *soak) play(ctx context.Context, f fault, t *traffic, at int64) error {
 	if f == calm {
 		return nil
 	}
-	for t.done.Load() < at || t.inFlight.Load() == 0 {
+	through, plugin := &t.line, "line"
+	if f == killChat {
+		through, plugin = &t.chat, "webchat"
+	}
+	for through.done.Load() < at || through.inFlight.Load() == 0 {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if t.done.Load() < at {
+		if through.done.Load() < at {
 			time.Sleep(100 * time.Microsecond)
 		} else {
 			runtime.Gosched()
 		}
 	}
-	inFlight := t.inFlight.Load()
+	inFlight := through.inFlight.Load()
 	if f == killServer {
-		return s.killServer(ctx, inFlight)
+		return s.killServer(ctx, inFlight+t.chat.inFlight.Load())
 	}
-	pid, err := s.desk.KillPlugin()
-	if err != nil {
-		return err
+	pid, err := s.desk.PluginNamed(plugin)
+	if err == nil && pid != 0 {
+		err = s.desk.KillPluginNamed(plugin)
 	}
-	if pid == 0 {
-		return fmt.Errorf("there was no plugin to kill\n%s", s.desk.Log(20))
+	if err != nil || pid == 0 {
+		return fmt.Errorf("there was no plugin %s to kill: %w\n%s", plugin, err, s.desk.Log(20))
 	}
 	killed := time.Now()
 	s.ledger.pluginKills++
 	s.ledger.inFlight += inFlight
-	if err := s.awaitPlugin(ctx, pid); err != nil {
+	if err := s.awaitPlugin(ctx, plugin, pid); err != nil {
 		return err
 	}
-	s.log("plugin killed with %d requests in flight, back after %s", inFlight, time.Since(killed).Round(time.Millisecond))
+	s.log("plugin %s killed with %d messages in flight, back after %s", plugin, inFlight, time.Since(killed).Round(time.Millisecond))
 	return nil
 }
 
-// awaitPlugin waits until another plugin process runs.
-func (s *soak) awaitPlugin(ctx context.Context, former int) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, recoverLimit, fmt.Errorf("the plugin was not back within %s", recoverLimit))
+// awaitPlugin waits until another process of a plugin runs.
+func (s *soak) awaitPlugin(ctx context.Context, name string, former int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, recoverLimit, fmt.Errorf("the plugin %s was not back within %s", name, recoverLimit))
 	defer cancel()
 	for {
-		pids, err := s.desk.Plugins()
+		pid, err := s.desk.PluginNamed(name)
 		if err != nil {
 			return err
 		}
-		for _, pid := range pids {
-			if pid != former {
-				return nil
-			}
+		if pid != 0 && pid != former {
+			return nil
 		}
 		select {
 		case <-ctx.Done():

@@ -2,7 +2,8 @@
 // then checks that nothing acknowledged was lost, doubled or put out of order. It prints the seed of its choices and
 // ends with a status other than 0 when anything is wrong.
 //
-// Start reading at run; customers.go and agents.go are the people, faults.go the killing, verdict.go the checks.
+// Start reading at run; customers.go, visitors.go and agents.go are the people, faults.go the killing, verdict.go the
+// checks.
 package main
 
 import (
@@ -21,8 +22,10 @@ import (
 // plan is how much is done.
 type plan struct {
 	seed        uint64
-	customers   int
-	messages    int // at least, over all customers
+	customers   int // of LINE
+	messages    int // of theirs
+	visitors    int // of the web chat
+	words       int // messages of theirs; each may write 20 a minute
 	agents      int
 	pluginKills int
 	serverKills int
@@ -31,13 +34,13 @@ type plan struct {
 }
 
 func main() {
-	long := plan{customers: 200, messages: 20000, agents: 10, pluginKills: 30, serverKills: 6, limit: 15 * time.Minute, settle: 3 * time.Minute}
-	short := plan{customers: 100, messages: 8000, agents: 10, pluginKills: 8, serverKills: 2, limit: 4 * time.Minute, settle: time.Minute}
+	long := plan{customers: 200, messages: 20000, visitors: 80, words: 2000, agents: 10, pluginKills: 40, serverKills: 6, limit: 15 * time.Minute, settle: 3 * time.Minute}
+	short := plan{customers: 100, messages: 6500, visitors: 40, words: 500, agents: 10, pluginKills: 10, serverKills: 2, limit: 4 * time.Minute, settle: time.Minute}
 	brief := flag.Bool("short", false, "the short form, which a quiet machine finishes in less than a minute")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of all choices")
 	binary := flag.String("binary", "", "the guichet binary; built when not given")
 	keep := flag.String("keep", "", "a folder for the data, which is kept; a temporary one is removed")
-	messages := flag.Int("messages", 0, "instead of the usual number")
+	messages := flag.Int("messages", 0, "of LINE's customers, instead of the usual number")
 	flag.Parse()
 	p := long
 	if *brief {
@@ -60,8 +63,8 @@ func run(ctx context.Context, p plan, binary, keep string) error {
 	ctx, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
 	started := time.Now()
-	fmt.Printf("soak: seed %d, %d customers, %d messages, %d agents, %d plugin kills, %d server kills\n",
-		p.seed, p.customers, p.messages, p.agents, p.pluginKills, p.serverKills)
+	fmt.Printf("soak: seed %d, %d customers of LINE with %d messages, %d web visitors with %d, %d agents, %d plugin kills, %d server kills\n",
+		p.seed, p.customers, p.messages, p.visitors, p.words, p.agents, p.pluginKills, p.serverKills)
 	dir, err := harness.TempDir()
 	if err != nil {
 		return err
@@ -77,6 +80,7 @@ func run(ctx context.Context, p plan, binary, keep string) error {
 		Binary: binary, Dir: keep,
 		Config: harness.Config{
 			Agents: p.agents, AgentCapacity: 1000, People: []harness.Person{harness.Supervisor}, OfferTimeout: "20s",
+			More: chatConfig,
 		},
 		Line: linetest.Options{KeepPerUser: -1, OnSent: taken.sent},
 	})
@@ -104,7 +108,9 @@ type soak struct {
 	log    func(format string, args ...any)
 	random *rand.Rand // of the order of faults and of who writes; each actor has its own besides
 
-	people []*customer
+	people   []*customer
+	visitors []*visitor
+	open     context.Context // while visitors' pages are open
 }
 
 func (s *soak) run(ctx context.Context) error {
@@ -115,6 +121,12 @@ func (s *soak) run(ctx context.Context) error {
 	for n := range s.plan.customers {
 		s.people = append(s.people, s.newCustomer(n))
 	}
+	for n := range s.plan.visitors {
+		s.visitors = append(s.visitors, s.newVisitor(n))
+	}
+	var goHome context.CancelFunc
+	s.open, goHome = context.WithCancel(ctx)
+	defer goHome()
 	// Slow enough that kills meet calls that are under way.
 	s.desk.Line.Inject(linetest.Fault{Times: -1, Delay: 10 * time.Millisecond})
 
@@ -124,10 +136,10 @@ func (s *soak) run(ctx context.Context) error {
 
 	faults := s.schedule()
 	waves := len(faults) + 1 // the last one is calm
-	left := s.plan.messages
+	left := load{messages: s.plan.messages, words: s.plan.words}
 	for i := range waves {
-		n := left / (waves - i)
-		left -= n
+		n := load{messages: left.messages / (waves - i), words: left.words / (waves - i)}
+		left.messages, left.words = left.messages-n.messages, left.words-n.words
 		var f fault
 		if i < len(faults) {
 			f = faults[i]
@@ -136,7 +148,7 @@ func (s *soak) run(ctx context.Context) error {
 			return fmt.Errorf("wave %d: %w", i+1, err)
 		}
 	}
-	s.log("all %d customer messages are acknowledged", s.ledger.acknowledged())
+	s.log("all %d messages of LINE's customers and all %d of the visitors are acknowledged", s.ledger.acknowledged(), s.plan.words)
 	stopAgents()
 	if err := finished(); err != nil {
 		return err
@@ -145,6 +157,14 @@ func (s *soak) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.log("nothing is on its way any more")
+	for _, v := range s.visitors {
+		v.close()
+	}
+	if err := s.lookBack(ctx); err != nil {
+		return err
+	}
+	s.log("all visitors have looked back")
 	return s.verdict(ctx, records)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -20,6 +21,9 @@ type ledger struct {
 	replies map[string]promise  // by text
 	denied  map[string]bool     // texts that were refused
 	taken   map[string][]string // how LINE accepted a text, each time
+	panels  map[string][]string // at which positions visitors were shown an agent's text
+	visits  []visit
+	objects []error // what the people found wrong themselves
 
 	// Written by the one goroutine that plays faults.
 	pluginKills, serverKills int
@@ -32,10 +36,40 @@ type promise struct {
 	public           bool
 }
 
+// visit is what a visitor knows at the end.
+type visit struct {
+	name         string
+	acked        []string // as in ledger
+	shown        []string // the thread as their panel shows it, without what the system says
+	conversation string   // the newest one
+}
+
 func newLedger() *ledger {
 	return &ledger{
 		acked: map[string][]string{}, status: map[int]int{}, replies: map[string]promise{}, denied: map[string]bool{}, taken: map[string][]string{},
+		panels: map[string][]string{},
 	}
+}
+
+// shown notes where a visitor was shown an agent's text.
+func (l *ledger) shown(text, position string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Contains(l.panels[text], position) {
+		l.panels[text] = append(l.panels[text], position)
+	}
+}
+
+func (l *ledger) visited(v visit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.visits = append(l.visits, v)
+}
+
+func (l *ledger) object(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.objects = append(l.objects, err)
 }
 
 func (l *ledger) sent(s linetest.Sent) {
@@ -96,6 +130,8 @@ func (s *soak) verdict(ctx context.Context, records *harness.Records) error {
 	l := s.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	wrong = append(wrong, l.objects...)
+	wrong = append(wrong, l.checkVisitors(records)...)
 	wrong = append(wrong, l.checkCustomers(records)...)
 	wrong = append(wrong, l.checkReplies(records)...)
 	wrong = append(wrong, l.checkSeqs(records)...)
@@ -118,6 +154,33 @@ func (s *soak) verdict(ctx context.Context, records *harness.Records) error {
 		fmt.Printf("soak: passed, seed %d\n", s.plan.seed)
 	}
 	return errors.Join(wrong...)
+}
+
+// checkVisitors: a visitor's panel shows the thread as it is stored, each message once and in order. What visitors were
+// acknowledged is then known by thread, as that of LINE's customers is.
+func (l *ledger) checkVisitors(records *harness.Records) []error {
+	stored := map[string][]string{}
+	for _, m := range records.Messages {
+		if m.Visibility == "public" && (m.From.Kind == "customer" || m.From.Kind == "agent") {
+			thread := records.Conversations[m.Conversation].Thread.ID
+			stored[thread] = append(stored[thread], m.Text)
+		}
+	}
+	var wrong []error
+	for _, v := range l.visits {
+		if len(v.acked) == 0 {
+			if len(v.shown) > 0 {
+				wrong = append(wrong, fmt.Errorf("%s has said nothing and is shown %s", v.name, few(v.shown)))
+			}
+			continue
+		}
+		thread := records.Conversations[v.conversation].Thread.ID
+		l.acked[thread] = v.acked
+		if !slices.Equal(stored[thread], v.shown) {
+			wrong = append(wrong, fmt.Errorf("the panel of %s: %s", v.name, difference(stored[thread], v.shown, v.shown)))
+		}
+	}
+	return wrong
 }
 
 // checkCustomers: each acknowledged message is there exactly once and in order, and nothing that nobody wrote.
@@ -175,7 +238,7 @@ func difference(want, have, places []string) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d messages were acknowledged, %d are stored; lost %s, doubled %s", len(want), len(have), few(lost), few(doubled))
+	return fmt.Sprintf("%d messages should be there, %d are; lost %s, doubled %s", len(want), len(have), few(lost), few(doubled))
 }
 
 func few(list []string) string {
@@ -185,8 +248,8 @@ func few(list []string) string {
 	return fmt.Sprintf("%q", list)
 }
 
-// checkReplies: each acknowledged reply is there exactly once; LINE took each one that is marked sent exactly once, an
-// unknown one at most once, and nothing else.
+// checkReplies: each acknowledged reply is there exactly once; LINE took, or one visitor was shown, each one that is marked
+// sent exactly once, an unknown one at most once, and nothing else.
 func (l *ledger) checkReplies(records *harness.Records) []error {
 	var wrong []error
 	stored := map[string]harness.StoredMessage{}
@@ -201,12 +264,12 @@ func (l *ledger) checkReplies(records *harness.Records) []error {
 		if _, known := l.replies[m.Text]; !known && !l.denied[m.Text] {
 			wrong = append(wrong, fmt.Errorf("the reply %q is stored, but nobody knows of it", m.Text))
 		}
-		taken := len(l.taken[m.Text])
+		taken := len(l.taken[m.Text]) + len(l.panels[m.Text])
 		bad := false
 		switch {
 		case m.Visibility == "internal":
 			bad = taken != 0
-		case m.State == "sent":
+		case m.State == "sent", m.State == "delivered", m.State == "read":
 			bad = taken != 1
 		case m.State == "unknown":
 			bad = taken > 1
@@ -214,7 +277,8 @@ func (l *ledger) checkReplies(records *harness.Records) []error {
 			bad = true
 		}
 		if bad {
-			wrong = append(wrong, fmt.Errorf("the %s reply %q is %s (%+v), and LINE took it %d times: %q", m.Visibility, m.Text, m.State, m.Reason, taken, l.taken[m.Text]))
+			wrong = append(wrong, fmt.Errorf("the %s reply %q is %s (%+v), and LINE took it %d times: %q, visitors were shown it at %q",
+				m.Visibility, m.Text, m.State, m.Reason, len(l.taken[m.Text]), l.taken[m.Text], l.panels[m.Text]))
 		}
 	}
 	for text, p := range l.replies {
@@ -226,6 +290,11 @@ func (l *ledger) checkReplies(records *harness.Records) []error {
 	for text := range l.taken {
 		if _, ok := stored[text]; !ok {
 			wrong = append(wrong, fmt.Errorf("LINE took %q, which is not stored", text))
+		}
+	}
+	for text := range l.panels {
+		if _, ok := stored[text]; !ok {
+			wrong = append(wrong, fmt.Errorf("a visitor was shown %q, which is not stored", text))
 		}
 	}
 	return wrong
@@ -270,6 +339,6 @@ func (l *ledger) print(records *harness.Records) {
 	}
 	sort.Strings(answers)
 	fmt.Printf("soak: %d customer messages acknowledged in %d conversations; answers to webhooks %s\n", acked, len(records.Conversations), strings.Join(answers, ", "))
-	fmt.Printf("soak: %d plugin kills, %d server kills, %d requests in flight at those moments\n", l.pluginKills, l.serverKills, l.inFlight)
-	fmt.Printf("soak: %d replies acknowledged, %d refused; public ones by state %v; LINE took %d\n", len(l.replies), len(l.denied), states, calls)
+	fmt.Printf("soak: %d plugin kills, %d server kills, %d messages in flight at those moments\n", l.pluginKills, l.serverKills, l.inFlight)
+	fmt.Printf("soak: %d replies acknowledged, %d refused; public ones by state %v; LINE took %d, visitors were shown %d\n", len(l.replies), len(l.denied), states, calls, len(l.panels))
 }
