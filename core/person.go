@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Credential is how a person proves who they are. The agent's name, e-mail and role are configuration; this is not.
 type Credential struct {
@@ -19,6 +22,18 @@ type SignIn struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	Address   string    `json:"address"`
 	UserAgent string    `json:"user_agent"`
+}
+
+// Every API key begins with APIKeyPrefix, so that scanners for leaked secrets can find one, and goes on with so many
+// letters and digits.
+const (
+	APIKeyPrefix  = "gck_"
+	APIKeyLetters = 32 // 190 bits
+)
+
+// IsAPIKey reports whether a text has the form of an API key.
+func IsAPIKey(text string) bool {
+	return strings.HasPrefix(text, APIKeyPrefix) && len(text) == len(APIKeyPrefix)+APIKeyLetters
 }
 
 // APIKey lets a program act as an agent.

@@ -114,7 +114,7 @@ func (o *office) acts() []string {
 		list, err := tx.Audit("", 100)
 		for _, e := range list {
 			for _, v := range e.Details {
-				if strings.Contains(v, good) || strings.Contains(v, KeyPrefix) {
+				if strings.Contains(v, good) || strings.Contains(v, core.APIKeyPrefix) {
 					o.t.Errorf("the audit log holds a secret: %v", e)
 				}
 			}
@@ -217,7 +217,7 @@ func TestKeysActUntilTheyAreRevoked(t *testing.T) {
 	o := newOffice(t)
 	secret, key, err := o.CreateKey(t.Context(), admin, "ada", "script")
 	check(t, err)
-	if !strings.HasPrefix(secret, KeyPrefix) || strings.Contains(key.KeyHash, secret) {
+	if !strings.HasPrefix(secret, core.APIKeyPrefix) || strings.Contains(key.KeyHash, secret) {
 		t.Errorf("key %q, stored as %q", secret, key.KeyHash)
 	}
 	who, err := o.AuthenticateKey(t.Context(), secret)
@@ -225,7 +225,7 @@ func TestKeysActUntilTheyAreRevoked(t *testing.T) {
 	if who.Agent.ID != "ada" || who.Browser {
 		t.Errorf("acts as %+v", who)
 	}
-	for _, bad := range []string{"", KeyPrefix, secret + "x", "gck_" + strings.Repeat("0", keyLetters)} {
+	for _, bad := range []string{"", core.APIKeyPrefix, secret + "x", "gck_" + strings.Repeat("0", core.APIKeyLetters)} {
 		_, err = o.AuthenticateKey(t.Context(), bad)
 		wantCode(t, err, core.Unauthorized)
 	}

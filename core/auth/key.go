@@ -11,21 +11,17 @@ import (
 	"github.com/guichet/guichet/core/store"
 )
 
-// KeyPrefix begins every API key, so that scanners for leaked secrets can find one.
-const KeyPrefix = "gck_"
-
 const (
 	base62     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	keyLetters = 32 // 190 bits
 	keysEach   = 50 // keys in force that one agent may have
 	keyName    = 100
 )
 
 func newKey() string {
 	var b strings.Builder
-	b.WriteString(KeyPrefix)
+	b.WriteString(core.APIKeyPrefix)
 	n := big.NewInt(int64(len(base62)))
-	for range keyLetters {
+	for range core.APIKeyLetters {
 		i, _ := rand.Int(rand.Reader, n) // crypto/rand does not fail
 		b.WriteByte(base62[i.Int64()])
 	}
@@ -68,7 +64,7 @@ func (a *Auth) CreateKey(ctx context.Context, by Actor, agent, name string) (str
 // AuthenticateKey finds as whom an API key acts; Unauthorized when it does not hold.
 func (a *Auth) AuthenticateKey(ctx context.Context, secret string) (*Identity, error) {
 	bad := &core.Error{Code: core.Unauthorized, Message: "This API key is not valid."}
-	if !strings.HasPrefix(secret, KeyPrefix) || len(secret) != len(KeyPrefix)+keyLetters {
+	if !core.IsAPIKey(secret) {
 		return nil, bad
 	}
 	var key *core.APIKey

@@ -163,6 +163,8 @@ func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body [
 		_, _ = w.Write(document)
 	case "no-id":
 		w.Receive(sdk.Event{Message: &sdk.Message{Text: "who am I"}})
+	case "headers":
+		_, _ = fmt.Fprintf(w, "%s|%s|%s", r.Header.Get("Cookie"), r.Header.Get("Authorization"), r.Header.Get("X-Other"))
 	case "patience":
 		_, _ = fmt.Fprint(w, f.settings.Patience)
 	}

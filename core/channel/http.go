@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -25,7 +27,7 @@ type Request struct {
 	URL           string // the full public URL as configured, with the raw query
 	Path          string // below the account, escaped as it came, without a leading slash
 	RawQuery      string
-	Headers       []Header // in order, duplicates kept
+	Headers       []Header // in order, duplicates kept; the plugin sees no cookies and no API keys
 	Body          []byte   // not to be changed until HandleHTTP returns
 	RemoteAddress string
 	ReceivedAt    time.Time
@@ -213,18 +215,35 @@ func ends(ctx context.Context, l *live) bool {
 	}
 }
 
+// requestOf is a request as a plugin sees it, on whichever way it goes there. What opens the host itself is left out: the
+// browsers of agents send their cookie to every address of this origin.
 func requestOf(account string, r *Request) *channelv1.HTTPRequest {
 	out := &channelv1.HTTPRequest{
 		Account: account, Method: r.Method, Url: r.URL, Path: r.Path, RawQuery: r.RawQuery, Body: r.Body,
 		RemoteAddress: r.RemoteAddress, ReceivedAt: timestamppb.New(r.ReceivedAt),
 	}
 	lines := make([]channelv1.Header, len(r.Headers))
-	out.Headers = make([]*channelv1.Header, len(r.Headers))
-	for i := range r.Headers {
-		lines[i].Name, lines[i].Value = r.Headers[i].Name, r.Headers[i].Value
-		out.Headers[i] = &lines[i]
+	out.Headers = make([]*channelv1.Header, 0, len(r.Headers))
+	for i, line := range r.Headers {
+		if opensHost(line) {
+			continue
+		}
+		lines[i].Name, lines[i].Value = line.Name, line.Value
+		out.Headers = append(out.Headers, &lines[i])
 	}
 	return out
+}
+
+// opensHost reports whether a header is a credential of the host's own: any cookie, and an API key. Other tokens are the
+// plugin's to check.
+func opensHost(line Header) bool {
+	switch {
+	case strings.EqualFold(line.Name, "Cookie"):
+		return true
+	case strings.EqualFold(line.Name, "Authorization"):
+		return slices.ContainsFunc(strings.Fields(line.Value), core.IsAPIKey)
+	}
+	return false
 }
 
 // responseOf turns an answer into what is written. What cannot be a response is the plugin's failure.

@@ -241,9 +241,12 @@ func TestLiveEnds(t *testing.T) {
 func TestLiveRequest(t *testing.T) {
 	b := newBench(t)
 	b.run(t)
-	conn, _ := dial(t, b.liveServer(t)+"/shop/headers", http.Header{"Cookie": {"guichet=1"}, "Authorization": {"Bearer of theirs"}})
-	if got, want := hear(t, conn), "https://desk.example.com/channels/shop/headers|192.0.2.1||Bearer of theirs"; got != want {
-		t.Errorf("the plugin saw %q, want %q", got, want)
+	url := b.liveServer(t)
+	for authorization, want := range credentials {
+		conn, _ := dial(t, url+"/shop/headers", http.Header{"Cookie": {"guichet=1"}, "Authorization": {authorization}})
+		if got, want := hear(t, conn), "https://desk.example.com/channels/shop/headers|192.0.2.1||"+want; got != want {
+			t.Errorf("the plugin saw %q, want %q", got, want)
+		}
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -107,7 +105,7 @@ func client(address string) string {
 //
 // While the plugin is down it answers 503, and closes the connections that there were with code 1012; where the host
 // stops, with 1001. So many connections are served as Options say, with messages of at most 32 KiB.
-// The Origin is the plugin's to check; cookies, which are the host's own, are not passed on.
+// The Origin is the plugin's to check.
 func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string, request Request) int {
 	a := h.account(account)
 	if a == nil {
@@ -125,9 +123,6 @@ func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string,
 	case l.link == nil:
 		return turnAway(w, http.StatusNotFound, "this channel has no live connections")
 	}
-	request.Headers = slices.DeleteFunc(slices.Clone(request.Headers), func(line Header) bool {
-		return strings.EqualFold(line.Name, "Cookie")
-	})
 	b := l.link.open(account, requestOf(account, &request))
 	if b == nil {
 		return turnAway(w, http.StatusServiceUnavailable, "the channel is not running")
