@@ -29,6 +29,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TextFormat is how text is marked up.
+type TextFormat int32
+
+const (
+	TextFormat_TEXT_FORMAT_UNSPECIFIED TextFormat = 0 // plain
+	TextFormat_PLAIN                   TextFormat = 1
+	TextFormat_MARKDOWN                TextFormat = 2 // CommonMark: emphasis, strong, code, links, lists; nothing else, no HTML
+)
+
+// Enum value maps for TextFormat.
+var (
+	TextFormat_name = map[int32]string{
+		0: "TEXT_FORMAT_UNSPECIFIED",
+		1: "PLAIN",
+		2: "MARKDOWN",
+	}
+	TextFormat_value = map[string]int32{
+		"TEXT_FORMAT_UNSPECIFIED": 0,
+		"PLAIN":                   1,
+		"MARKDOWN":                2,
+	}
+)
+
+func (x TextFormat) Enum() *TextFormat {
+	p := new(TextFormat)
+	*p = x
+	return p
+}
+
+func (x TextFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TextFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[0].Descriptor()
+}
+
+func (TextFormat) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[0]
+}
+
+func (x TextFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TextFormat.Descriptor instead.
+func (TextFormat) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{0}
+}
+
 type MediaTransport int32
 
 const (
@@ -62,11 +112,11 @@ func (x MediaTransport) String() string {
 }
 
 func (MediaTransport) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[0].Descriptor()
+	return file_channel_proto_enumTypes[1].Descriptor()
 }
 
 func (MediaTransport) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[0]
+	return &file_channel_proto_enumTypes[1]
 }
 
 func (x MediaTransport) Number() protoreflect.EnumNumber {
@@ -75,7 +125,7 @@ func (x MediaTransport) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MediaTransport.Descriptor instead.
 func (MediaTransport) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{0}
+	return file_channel_proto_rawDescGZIP(), []int{1}
 }
 
 type TextLimit_Unit int32
@@ -117,11 +167,11 @@ func (x TextLimit_Unit) String() string {
 }
 
 func (TextLimit_Unit) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[1].Descriptor()
+	return file_channel_proto_enumTypes[2].Descriptor()
 }
 
 func (TextLimit_Unit) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[1]
+	return &file_channel_proto_enumTypes[2]
 }
 
 func (x TextLimit_Unit) Number() protoreflect.EnumNumber {
@@ -172,11 +222,11 @@ func (x Check_State) String() string {
 }
 
 func (Check_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[2].Descriptor()
+	return file_channel_proto_enumTypes[3].Descriptor()
 }
 
 func (Check_State) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[2]
+	return &file_channel_proto_enumTypes[3]
 }
 
 func (x Check_State) Number() protoreflect.EnumNumber {
@@ -185,7 +235,7 @@ func (x Check_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Check_State.Descriptor instead.
 func (Check_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{10, 0}
+	return file_channel_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type Status_State int32
@@ -227,11 +277,11 @@ func (x Status_State) String() string {
 }
 
 func (Status_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[3].Descriptor()
+	return file_channel_proto_enumTypes[4].Descriptor()
 }
 
 func (Status_State) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[3]
+	return &file_channel_proto_enumTypes[4]
 }
 
 func (x Status_State) Number() protoreflect.EnumNumber {
@@ -240,7 +290,7 @@ func (x Status_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Status_State.Descriptor instead.
 func (Status_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{39, 0}
+	return file_channel_proto_rawDescGZIP(), []int{42, 0}
 }
 
 type Author_Kind int32
@@ -279,11 +329,11 @@ func (x Author_Kind) String() string {
 }
 
 func (Author_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[4].Descriptor()
+	return file_channel_proto_enumTypes[5].Descriptor()
 }
 
 func (Author_Kind) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[4]
+	return &file_channel_proto_enumTypes[5]
 }
 
 func (x Author_Kind) Number() protoreflect.EnumNumber {
@@ -292,7 +342,7 @@ func (x Author_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Author_Kind.Descriptor instead.
 func (Author_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{58, 0}
+	return file_channel_proto_rawDescGZIP(), []int{64, 0}
 }
 
 type Rejected_Cause int32
@@ -334,11 +384,11 @@ func (x Rejected_Cause) String() string {
 }
 
 func (Rejected_Cause) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[5].Descriptor()
+	return file_channel_proto_enumTypes[6].Descriptor()
 }
 
 func (Rejected_Cause) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[5]
+	return &file_channel_proto_enumTypes[6]
 }
 
 func (x Rejected_Cause) Number() protoreflect.EnumNumber {
@@ -347,7 +397,7 @@ func (x Rejected_Cause) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Rejected_Cause.Descriptor instead.
 func (Rejected_Cause) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{62, 0}
+	return file_channel_proto_rawDescGZIP(), []int{68, 0}
 }
 
 type RateLimited_Scope int32
@@ -389,11 +439,11 @@ func (x RateLimited_Scope) String() string {
 }
 
 func (RateLimited_Scope) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[6].Descriptor()
+	return file_channel_proto_enumTypes[7].Descriptor()
 }
 
 func (RateLimited_Scope) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[6]
+	return &file_channel_proto_enumTypes[7]
 }
 
 func (x RateLimited_Scope) Number() protoreflect.EnumNumber {
@@ -402,7 +452,117 @@ func (x RateLimited_Scope) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RateLimited_Scope.Descriptor instead.
 func (RateLimited_Scope) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{65, 0}
+	return file_channel_proto_rawDescGZIP(), []int{71, 0}
+}
+
+type PullEnded_Cause int32
+
+const (
+	PullEnded_CAUSE_UNSPECIFIED PullEnded_Cause = 0 // it may well work next time
+	PullEnded_AUTHENTICATION    PullEnded_Cause = 1 // the credentials are refused
+	PullEnded_CONFLICT          PullEnded_Cause = 2 // somebody else consumes with the same credential
+	PullEnded_BLOCKED           PullEnded_Cause = 3 // the provider has stopped the account
+	PullEnded_NOTHING_TO_PULL   PullEnded_Cause = 4 // the provider calls this account instead: Pull is not called again until the settings change
+)
+
+// Enum value maps for PullEnded_Cause.
+var (
+	PullEnded_Cause_name = map[int32]string{
+		0: "CAUSE_UNSPECIFIED",
+		1: "AUTHENTICATION",
+		2: "CONFLICT",
+		3: "BLOCKED",
+		4: "NOTHING_TO_PULL",
+	}
+	PullEnded_Cause_value = map[string]int32{
+		"CAUSE_UNSPECIFIED": 0,
+		"AUTHENTICATION":    1,
+		"CONFLICT":          2,
+		"BLOCKED":           3,
+		"NOTHING_TO_PULL":   4,
+	}
+)
+
+func (x PullEnded_Cause) Enum() *PullEnded_Cause {
+	p := new(PullEnded_Cause)
+	*p = x
+	return p
+}
+
+func (x PullEnded_Cause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PullEnded_Cause) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[8].Descriptor()
+}
+
+func (PullEnded_Cause) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[8]
+}
+
+func (x PullEnded_Cause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PullEnded_Cause.Descriptor instead.
+func (PullEnded_Cause) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{80, 0}
+}
+
+type MessageTemplate_Status int32
+
+const (
+	MessageTemplate_STATUS_UNSPECIFIED MessageTemplate_Status = 0
+	MessageTemplate_APPROVED           MessageTemplate_Status = 1
+	MessageTemplate_PENDING            MessageTemplate_Status = 2
+	MessageTemplate_REJECTED           MessageTemplate_Status = 3
+	MessageTemplate_PAUSED             MessageTemplate_Status = 4
+)
+
+// Enum value maps for MessageTemplate_Status.
+var (
+	MessageTemplate_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "APPROVED",
+		2: "PENDING",
+		3: "REJECTED",
+		4: "PAUSED",
+	}
+	MessageTemplate_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"APPROVED":           1,
+		"PENDING":            2,
+		"REJECTED":           3,
+		"PAUSED":             4,
+	}
+)
+
+func (x MessageTemplate_Status) Enum() *MessageTemplate_Status {
+	p := new(MessageTemplate_Status)
+	*p = x
+	return p
+}
+
+func (x MessageTemplate_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MessageTemplate_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_channel_proto_enumTypes[9].Descriptor()
+}
+
+func (MessageTemplate_Status) Type() protoreflect.EnumType {
+	return &file_channel_proto_enumTypes[9]
+}
+
+func (x MessageTemplate_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MessageTemplate_Status.Descriptor instead.
+func (MessageTemplate_Status) EnumDescriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{89, 0}
 }
 
 type ThreadAuthor_Kind int32
@@ -444,11 +604,11 @@ func (x ThreadAuthor_Kind) String() string {
 }
 
 func (ThreadAuthor_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[7].Descriptor()
+	return file_channel_proto_enumTypes[10].Descriptor()
 }
 
 func (ThreadAuthor_Kind) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[7]
+	return &file_channel_proto_enumTypes[10]
 }
 
 func (x ThreadAuthor_Kind) Number() protoreflect.EnumNumber {
@@ -457,7 +617,7 @@ func (x ThreadAuthor_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadAuthor_Kind.Descriptor instead.
 func (ThreadAuthor_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{111, 0}
+	return file_channel_proto_rawDescGZIP(), []int{130, 0}
 }
 
 type ThreadAttachment_State int32
@@ -499,11 +659,11 @@ func (x ThreadAttachment_State) String() string {
 }
 
 func (ThreadAttachment_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[8].Descriptor()
+	return file_channel_proto_enumTypes[11].Descriptor()
 }
 
 func (ThreadAttachment_State) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[8]
+	return &file_channel_proto_enumTypes[11]
 }
 
 func (x ThreadAttachment_State) Number() protoreflect.EnumNumber {
@@ -512,7 +672,7 @@ func (x ThreadAttachment_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadAttachment_State.Descriptor instead.
 func (ThreadAttachment_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{112, 0}
+	return file_channel_proto_rawDescGZIP(), []int{131, 0}
 }
 
 type ThreadStatusResponse_State int32
@@ -560,11 +720,11 @@ func (x ThreadStatusResponse_State) String() string {
 }
 
 func (ThreadStatusResponse_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_channel_proto_enumTypes[9].Descriptor()
+	return file_channel_proto_enumTypes[12].Descriptor()
 }
 
 func (ThreadStatusResponse_State) Type() protoreflect.EnumType {
-	return &file_channel_proto_enumTypes[9]
+	return &file_channel_proto_enumTypes[12]
 }
 
 func (x ThreadStatusResponse_State) Number() protoreflect.EnumNumber {
@@ -573,7 +733,7 @@ func (x ThreadStatusResponse_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadStatusResponse_State.Descriptor instead.
 func (ThreadStatusResponse_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{114, 0}
+	return file_channel_proto_rawDescGZIP(), []int{133, 0}
 }
 
 type DescribeRequest struct {
@@ -771,19 +931,21 @@ func (x *Manifest) GetDocumentationUrl() string {
 
 // Setting is one field of a flat settings form.
 type Setting struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // string, text, secret, int, bool, duration, url, email, select, list, file
-	Title         string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	Help          string                 `protobuf:"bytes,4,opt,name=help,proto3" json:"help,omitempty"`
-	Required      bool                   `protobuf:"varint,5,opt,name=required,proto3" json:"required,omitempty"`
-	Secret        bool                   `protobuf:"varint,6,opt,name=secret,proto3" json:"secret,omitempty"`  // masked when read back, sealed at rest
-	Default       string                 `protobuf:"bytes,7,opt,name=default,proto3" json:"default,omitempty"` // as TOML would write a string of it
-	Pattern       string                 `protobuf:"bytes,8,opt,name=pattern,proto3" json:"pattern,omitempty"` // RE2, must match the whole value
-	Options       []string               `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty"` // of a select
-	Group         string                 `protobuf:"bytes,10,opt,name=group,proto3" json:"group,omitempty"`
-	ShowIf        string                 `protobuf:"bytes,11,opt,name=show_if,json=showIf,proto3" json:"show_if,omitempty"`        // "key=value"
-	TestOnly      bool                   `protobuf:"varint,12,opt,name=test_only,json=testOnly,proto3" json:"test_only,omitempty"` // accepted only in an account marked test = true
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Key      string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Kind     string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // string, text, secret, int, bool, duration, url, email, select, list, file
+	Title    string                 `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
+	Help     string                 `protobuf:"bytes,4,opt,name=help,proto3" json:"help,omitempty"`
+	Required bool                   `protobuf:"varint,5,opt,name=required,proto3" json:"required,omitempty"`
+	Secret   bool                   `protobuf:"varint,6,opt,name=secret,proto3" json:"secret,omitempty"`  // masked when read back, sealed at rest
+	Default  string                 `protobuf:"bytes,7,opt,name=default,proto3" json:"default,omitempty"` // as TOML would write a string of it
+	Pattern  string                 `protobuf:"bytes,8,opt,name=pattern,proto3" json:"pattern,omitempty"` // RE2, must match the whole value
+	Options  []string               `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty"` // of a select
+	Group    string                 `protobuf:"bytes,10,opt,name=group,proto3" json:"group,omitempty"`
+	ShowIf   string                 `protobuf:"bytes,11,opt,name=show_if,json=showIf,proto3" json:"show_if,omitempty"`        // "key=value"
+	TestOnly bool                   `protobuf:"varint,12,opt,name=test_only,json=testOnly,proto3" json:"test_only,omitempty"` // accepted only in an account marked test = true
+	// No two accounts of a plugin may have the same value: the credential serves one consumer. The host opens only the first.
+	Exclusive     bool `protobuf:"varint,13,opt,name=exclusive,proto3" json:"exclusive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -902,6 +1064,13 @@ func (x *Setting) GetTestOnly() bool {
 	return false
 }
 
+func (x *Setting) GetExclusive() bool {
+	if x != nil {
+		return x.Exclusive
+	}
+	return false
+}
+
 // Callback is a path that the provider calls, to be shown with its full address.
 type Callback struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -984,8 +1153,24 @@ type Capabilities struct {
 	IdempotentSend  bool                   `protobuf:"varint,16,opt,name=idempotent_send,json=idempotentSend,proto3" json:"idempotent_send,omitempty"` // every send carries a key that the provider honours
 	QuickReplies    uint32                 `protobuf:"varint,17,opt,name=quick_replies,json=quickReplies,proto3" json:"quick_replies,omitempty"`
 	Redelivery      *durationpb.Duration   `protobuf:"bytes,18,opt,name=redelivery,proto3" json:"redelivery,omitempty"` // for how long the provider repeats a request that failed
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The plugin sends a longer text as several messages of the provider, cut between words. Without it the host refuses
+	// text beyond the limit, so that nothing is ever cut.
+	SplitsText             bool                 `protobuf:"varint,19,opt,name=splits_text,json=splitsText,proto3" json:"splits_text,omitempty"`
+	Formats                []TextFormat         `protobuf:"varint,20,rep,packed,name=formats,proto3,enum=guichet.channel.v1.TextFormat" json:"formats,omitempty"`                     // in which text may be sent; plain always may
+	TypingLasts            *durationpb.Duration `protobuf:"bytes,21,opt,name=typing_lasts,json=typingLasts,proto3" json:"typing_lasts,omitempty"`                                     // for how long one typing signal is shown; the host repeats it while needed
+	TypingNeedsInbound     bool                 `protobuf:"varint,22,opt,name=typing_needs_inbound,json=typingNeedsInbound,proto3" json:"typing_needs_inbound,omitempty"`             // a typing signal needs a message of the customer to refer to
+	ReadNeedsToken         bool                 `protobuf:"varint,23,opt,name=read_needs_token,json=readNeedsToken,proto3" json:"read_needs_token,omitempty"`                         // marking as read needs Message.read_token
+	DeliveryReceipts       bool                 `protobuf:"varint,24,opt,name=delivery_receipts,json=deliveryReceipts,proto3" json:"delivery_receipts,omitempty"`                     // receipts tell of delivery
+	ReadReceipts           bool                 `protobuf:"varint,25,opt,name=read_receipts,json=readReceipts,proto3" json:"read_receipts,omitempty"`                                 // receipts tell of reading
+	SenderPicture          bool                 `protobuf:"varint,26,opt,name=sender_picture,json=senderPicture,proto3" json:"sender_picture,omitempty"`                              // a message can carry the agent's picture
+	Contacts               bool                 `protobuf:"varint,27,opt,name=contacts,proto3" json:"contacts,omitempty"`                                                             // customers can send contacts
+	Locations              bool                 `protobuf:"varint,28,opt,name=locations,proto3" json:"locations,omitempty"`                                                           // customers can send places
+	TemplatesOutsideWindow bool                 `protobuf:"varint,29,opt,name=templates_outside_window,json=templatesOutsideWindow,proto3" json:"templates_outside_window,omitempty"` // after the window has closed approved templates may be sent
+	OptOut                 bool                 `protobuf:"varint,30,opt,name=opt_out,json=optOut,proto3" json:"opt_out,omitempty"`                                                   // customers can withdraw their consent; the provider tells, or refuses what is sent
+	Choices                *ChoiceLimit         `protobuf:"bytes,31,opt,name=choices,proto3" json:"choices,omitempty"`                                                                // what SendRequest.choices may hold; absent: their titles go below the text
+	Rates                  []*Rate              `protobuf:"bytes,32,rep,name=rates,proto3" json:"rates,omitempty"`                                                                    // what the provider allows; the plugin keeps to it and answers rate_limited beyond
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Capabilities) Reset() {
@@ -1144,6 +1329,104 @@ func (x *Capabilities) GetRedelivery() *durationpb.Duration {
 	return nil
 }
 
+func (x *Capabilities) GetSplitsText() bool {
+	if x != nil {
+		return x.SplitsText
+	}
+	return false
+}
+
+func (x *Capabilities) GetFormats() []TextFormat {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *Capabilities) GetTypingLasts() *durationpb.Duration {
+	if x != nil {
+		return x.TypingLasts
+	}
+	return nil
+}
+
+func (x *Capabilities) GetTypingNeedsInbound() bool {
+	if x != nil {
+		return x.TypingNeedsInbound
+	}
+	return false
+}
+
+func (x *Capabilities) GetReadNeedsToken() bool {
+	if x != nil {
+		return x.ReadNeedsToken
+	}
+	return false
+}
+
+func (x *Capabilities) GetDeliveryReceipts() bool {
+	if x != nil {
+		return x.DeliveryReceipts
+	}
+	return false
+}
+
+func (x *Capabilities) GetReadReceipts() bool {
+	if x != nil {
+		return x.ReadReceipts
+	}
+	return false
+}
+
+func (x *Capabilities) GetSenderPicture() bool {
+	if x != nil {
+		return x.SenderPicture
+	}
+	return false
+}
+
+func (x *Capabilities) GetContacts() bool {
+	if x != nil {
+		return x.Contacts
+	}
+	return false
+}
+
+func (x *Capabilities) GetLocations() bool {
+	if x != nil {
+		return x.Locations
+	}
+	return false
+}
+
+func (x *Capabilities) GetTemplatesOutsideWindow() bool {
+	if x != nil {
+		return x.TemplatesOutsideWindow
+	}
+	return false
+}
+
+func (x *Capabilities) GetOptOut() bool {
+	if x != nil {
+		return x.OptOut
+	}
+	return false
+}
+
+func (x *Capabilities) GetChoices() *ChoiceLimit {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *Capabilities) GetRates() []*Rate {
+	if x != nil {
+		return x.Rates
+	}
+	return nil
+}
+
 type TextLimit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Max           uint32                 `protobuf:"varint,1,opt,name=max,proto3" json:"max,omitempty"`
@@ -1248,6 +1531,136 @@ func (x *MediaLimit) GetMaxBytes() uint64 {
 	return 0
 }
 
+// ChoiceLimit is how many choices a message may offer and how long their titles may be.
+type ChoiceLimit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Max           uint32                 `protobuf:"varint,1,opt,name=max,proto3" json:"max,omitempty"`
+	MaxTitle      uint32                 `protobuf:"varint,2,opt,name=max_title,json=maxTitle,proto3" json:"max_title,omitempty"` // in the unit of the text limit
+	Links         bool                   `protobuf:"varint,3,opt,name=links,proto3" json:"links,omitempty"`                       // a choice may open an address
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChoiceLimit) Reset() {
+	*x = ChoiceLimit{}
+	mi := &file_channel_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChoiceLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChoiceLimit) ProtoMessage() {}
+
+func (x *ChoiceLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChoiceLimit.ProtoReflect.Descriptor instead.
+func (*ChoiceLimit) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChoiceLimit) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *ChoiceLimit) GetMaxTitle() uint32 {
+	if x != nil {
+		return x.MaxTitle
+	}
+	return 0
+}
+
+func (x *ChoiceLimit) GetLinks() bool {
+	if x != nil {
+		return x.Links
+	}
+	return false
+}
+
+// Rate is a bucket that calls to the provider are drawn from.
+type Rate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scope         RateLimited_Scope      `protobuf:"varint,1,opt,name=scope,proto3,enum=guichet.channel.v1.RateLimited_Scope" json:"scope,omitempty"` // one bucket for each recipient, channel or account, or one for all
+	Calls         uint32                 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`                                           // so many …
+	Per           *durationpb.Duration   `protobuf:"bytes,3,opt,name=per,proto3" json:"per,omitempty"`                                                // … in so long, evenly filled
+	Burst         uint32                 `protobuf:"varint,4,opt,name=burst,proto3" json:"burst,omitempty"`                                           // so many at once; 0: as many as `calls`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rate) Reset() {
+	*x = Rate{}
+	mi := &file_channel_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rate) ProtoMessage() {}
+
+func (x *Rate) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rate.ProtoReflect.Descriptor instead.
+func (*Rate) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Rate) GetScope() RateLimited_Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return RateLimited_SCOPE_UNSPECIFIED
+}
+
+func (x *Rate) GetCalls() uint32 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
+func (x *Rate) GetPer() *durationpb.Duration {
+	if x != nil {
+		return x.Per
+	}
+	return nil
+}
+
+func (x *Rate) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
 // Verification is how requests are authenticated, where a keyed hash over the raw body is all there is to it.
 type Verification struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1267,7 +1680,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_channel_proto_msgTypes[7]
+	mi := &file_channel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1692,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[7]
+	mi := &file_channel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1705,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{7}
+	return file_channel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Verification) GetAlgorithm() string {
@@ -1360,7 +1773,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_channel_proto_msgTypes[8]
+	mi := &file_channel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1785,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[8]
+	mi := &file_channel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1798,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{8}
+	return file_channel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ValidateRequest) GetAccount() *Account {
@@ -1404,7 +1817,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_channel_proto_msgTypes[9]
+	mi := &file_channel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1416,7 +1829,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[9]
+	mi := &file_channel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1429,7 +1842,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{9}
+	return file_channel_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ValidateResponse) GetChecks() []*Check {
@@ -1454,7 +1867,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_channel_proto_msgTypes[10]
+	mi := &file_channel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1879,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[10]
+	mi := &file_channel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1892,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{10}
+	return file_channel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Check) GetName() string {
@@ -1539,7 +1952,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1964,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1977,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{11}
+	return file_channel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Account) GetId() string {
@@ -1622,7 +2035,7 @@ type ChannelAddress struct {
 
 func (x *ChannelAddress) Reset() {
 	*x = ChannelAddress{}
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +2047,7 @@ func (x *ChannelAddress) String() string {
 func (*ChannelAddress) ProtoMessage() {}
 
 func (x *ChannelAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +2060,7 @@ func (x *ChannelAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelAddress.ProtoReflect.Descriptor instead.
 func (*ChannelAddress) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12}
+	return file_channel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChannelAddress) GetChannel() string {
@@ -1680,7 +2093,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +2105,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +2118,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{13}
+	return file_channel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OpenRequest) GetAccount() *Account {
@@ -1724,7 +2137,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +2149,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +2162,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{14}
+	return file_channel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OpenResponse) GetKeyUrls() []string {
@@ -1768,7 +2181,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +2193,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +2206,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{15}
+	return file_channel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CloseRequest) GetAccount() string {
@@ -1811,7 +2224,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +2236,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2249,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{16}
+	return file_channel_proto_rawDescGZIP(), []int{18}
 }
 
 type HealthRequest struct {
@@ -1847,7 +2260,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +2272,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +2285,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{17}
+	return file_channel_proto_rawDescGZIP(), []int{19}
 }
 
 type HealthResponse struct {
@@ -1885,7 +2298,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +2310,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +2323,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{18}
+	return file_channel_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HealthResponse) GetHealthy() bool {
@@ -1935,7 +2348,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2360,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2373,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{19}
+	return file_channel_proto_rawDescGZIP(), []int{21}
 }
 
 type DrainResponse struct {
@@ -1971,7 +2384,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2396,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2409,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{20}
+	return file_channel_proto_rawDescGZIP(), []int{22}
 }
 
 type WatchRequest struct {
@@ -2007,7 +2420,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2432,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2445,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{21}
+	return file_channel_proto_rawDescGZIP(), []int{23}
 }
 
 type WatchResponse struct {
@@ -2043,7 +2456,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_channel_proto_msgTypes[22]
+	mi := &file_channel_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2055,7 +2468,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[22]
+	mi := &file_channel_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2068,7 +2481,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{22}
+	return file_channel_proto_rawDescGZIP(), []int{24}
 }
 
 type HTTPRequest struct {
@@ -2088,7 +2501,7 @@ type HTTPRequest struct {
 
 func (x *HTTPRequest) Reset() {
 	*x = HTTPRequest{}
-	mi := &file_channel_proto_msgTypes[23]
+	mi := &file_channel_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2513,7 @@ func (x *HTTPRequest) String() string {
 func (*HTTPRequest) ProtoMessage() {}
 
 func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[23]
+	mi := &file_channel_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2526,7 @@ func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPRequest.ProtoReflect.Descriptor instead.
 func (*HTTPRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{23}
+	return file_channel_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HTTPRequest) GetAccount() string {
@@ -2189,7 +2602,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_channel_proto_msgTypes[24]
+	mi := &file_channel_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2201,7 +2614,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[24]
+	mi := &file_channel_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2214,7 +2627,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{24}
+	return file_channel_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Header) GetName() string {
@@ -2243,7 +2656,7 @@ type HTTPResponse struct {
 
 func (x *HTTPResponse) Reset() {
 	*x = HTTPResponse{}
-	mi := &file_channel_proto_msgTypes[25]
+	mi := &file_channel_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2255,7 +2668,7 @@ func (x *HTTPResponse) String() string {
 func (*HTTPResponse) ProtoMessage() {}
 
 func (x *HTTPResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[25]
+	mi := &file_channel_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2268,7 +2681,7 @@ func (x *HTTPResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPResponse.ProtoReflect.Descriptor instead.
 func (*HTTPResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{25}
+	return file_channel_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HTTPResponse) GetStatus() uint32 {
@@ -2334,6 +2747,7 @@ type Event struct {
 	//	*Event_LiveAgentRequested
 	//	*Event_Notice
 	//	*Event_Unknown
+	//	*Event_ThreadControl
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2341,7 +2755,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_channel_proto_msgTypes[26]
+	mi := &file_channel_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +2767,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[26]
+	mi := &file_channel_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2780,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{26}
+	return file_channel_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Event) GetId() string {
@@ -2623,6 +3037,15 @@ func (x *Event) GetUnknown() *Unknown {
 	return nil
 }
 
+func (x *Event) GetThreadControl() *ThreadControl {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_ThreadControl); ok {
+			return x.ThreadControl
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -2715,6 +3138,10 @@ type Event_Unknown struct {
 	Unknown *Unknown `protobuf:"bytes,31,opt,name=unknown,proto3,oneof"` // kept raw
 }
 
+type Event_ThreadControl struct {
+	ThreadControl *ThreadControl `protobuf:"bytes,32,opt,name=thread_control,json=threadControl,proto3,oneof"`
+}
+
 func (*Event_Message) isEvent_Kind() {}
 
 func (*Event_Edited) isEvent_Kind() {}
@@ -2759,6 +3186,8 @@ func (*Event_Notice) isEvent_Kind() {}
 
 func (*Event_Unknown) isEvent_Kind() {}
 
+func (*Event_ThreadControl) isEvent_Kind() {}
+
 // Thread is the conversation at the provider: a user, a group, a room, a chat.
 type Thread struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2770,7 +3199,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_channel_proto_msgTypes[27]
+	mi := &file_channel_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +3211,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[27]
+	mi := &file_channel_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +3224,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{27}
+	return file_channel_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Thread) GetId() string {
@@ -2825,7 +3254,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_channel_proto_msgTypes[28]
+	mi := &file_channel_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +3266,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[28]
+	mi := &file_channel_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +3279,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{28}
+	return file_channel_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Sender) GetIdentities() []*Identity {
@@ -2893,7 +3322,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_channel_proto_msgTypes[29]
+	mi := &file_channel_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3334,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[29]
+	mi := &file_channel_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3347,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{29}
+	return file_channel_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Identity) GetKind() string {
@@ -2961,13 +3390,15 @@ type Message struct {
 	ReadToken     string                 `protobuf:"bytes,8,opt,name=read_token,json=readToken,proto3" json:"read_token,omitempty"`    // what the provider wants back to mark this message read
 	QuoteToken    string                 `protobuf:"bytes,9,opt,name=quote_token,json=quoteToken,proto3" json:"quote_token,omitempty"` // what the provider wants back to quote this message
 	NoReply       bool                   `protobuf:"varint,10,opt,name=no_reply,json=noReply,proto3" json:"no_reply,omitempty"`        // the provider forbids answering (LINE's standby mode)
+	Contacts      []*ContactCard         `protobuf:"bytes,11,rep,name=contacts,proto3" json:"contacts,omitempty"`
+	Format        TextFormat             `protobuf:"varint,12,opt,name=format,proto3,enum=guichet.channel.v1.TextFormat" json:"format,omitempty"` // of the text; plain where the provider says nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_channel_proto_msgTypes[30]
+	mi := &file_channel_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2979,7 +3410,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[30]
+	mi := &file_channel_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3423,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{30}
+	return file_channel_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Message) GetId() string {
@@ -3065,6 +3496,20 @@ func (x *Message) GetNoReply() bool {
 	return false
 }
 
+func (x *Message) GetContacts() []*ContactCard {
+	if x != nil {
+		return x.Contacts
+	}
+	return nil
+}
+
+func (x *Message) GetFormat() TextFormat {
+	if x != nil {
+		return x.Format
+	}
+	return TextFormat_TEXT_FORMAT_UNSPECIFIED
+}
+
 // ReplyToken answers once, for a short time, free of charge.
 type ReplyToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3076,7 +3521,7 @@ type ReplyToken struct {
 
 func (x *ReplyToken) Reset() {
 	*x = ReplyToken{}
-	mi := &file_channel_proto_msgTypes[31]
+	mi := &file_channel_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3088,7 +3533,7 @@ func (x *ReplyToken) String() string {
 func (*ReplyToken) ProtoMessage() {}
 
 func (x *ReplyToken) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[31]
+	mi := &file_channel_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3101,7 +3546,7 @@ func (x *ReplyToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyToken.ProtoReflect.Descriptor instead.
 func (*ReplyToken) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{31}
+	return file_channel_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReplyToken) GetToken() string {
@@ -3135,7 +3580,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_channel_proto_msgTypes[32]
+	mi := &file_channel_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3147,7 +3592,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[32]
+	mi := &file_channel_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3160,7 +3605,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{32}
+	return file_channel_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Attachment) GetHandle() string {
@@ -3231,7 +3676,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_channel_proto_msgTypes[33]
+	mi := &file_channel_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3243,7 +3688,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[33]
+	mi := &file_channel_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3256,7 +3701,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{33}
+	return file_channel_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Location) GetLatitude() float64 {
@@ -3299,7 +3744,7 @@ type Sticker struct {
 
 func (x *Sticker) Reset() {
 	*x = Sticker{}
-	mi := &file_channel_proto_msgTypes[34]
+	mi := &file_channel_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +3756,7 @@ func (x *Sticker) String() string {
 func (*Sticker) ProtoMessage() {}
 
 func (x *Sticker) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[34]
+	mi := &file_channel_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +3769,7 @@ func (x *Sticker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sticker.ProtoReflect.Descriptor instead.
 func (*Sticker) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{34}
+	return file_channel_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Sticker) GetPackageId() string {
@@ -3355,6 +3800,75 @@ func (x *Sticker) GetKeywords() []string {
 	return nil
 }
 
+// ContactCard is a person whose particulars the customer sent.
+type ContactCard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Phones        []string               `protobuf:"bytes,2,rep,name=phones,proto3" json:"phones,omitempty"`
+	Emails        []string               `protobuf:"bytes,3,rep,name=emails,proto3" json:"emails,omitempty"`
+	Id            string                 `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"` // at the provider, where that person is known there
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContactCard) Reset() {
+	*x = ContactCard{}
+	mi := &file_channel_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactCard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactCard) ProtoMessage() {}
+
+func (x *ContactCard) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactCard.ProtoReflect.Descriptor instead.
+func (*ContactCard) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ContactCard) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ContactCard) GetPhones() []string {
+	if x != nil {
+		return x.Phones
+	}
+	return nil
+}
+
+func (x *ContactCard) GetEmails() []string {
+	if x != nil {
+		return x.Emails
+	}
+	return nil
+}
+
+func (x *ContactCard) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 type Edited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MessageId     string                 `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
@@ -3367,7 +3881,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_channel_proto_msgTypes[35]
+	mi := &file_channel_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3379,7 +3893,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[35]
+	mi := &file_channel_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3392,7 +3906,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{35}
+	return file_channel_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Edited) GetMessageId() string {
@@ -3432,7 +3946,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_channel_proto_msgTypes[36]
+	mi := &file_channel_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3444,7 +3958,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[36]
+	mi := &file_channel_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3457,7 +3971,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{36}
+	return file_channel_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Deleted) GetMessageId() string {
@@ -3478,7 +3992,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_channel_proto_msgTypes[37]
+	mi := &file_channel_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +4004,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[37]
+	mi := &file_channel_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +4017,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{37}
+	return file_channel_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Reaction) GetMessageId() string {
@@ -3539,7 +4053,7 @@ type Postback struct {
 
 func (x *Postback) Reset() {
 	*x = Postback{}
-	mi := &file_channel_proto_msgTypes[38]
+	mi := &file_channel_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3551,7 +4065,7 @@ func (x *Postback) String() string {
 func (*Postback) ProtoMessage() {}
 
 func (x *Postback) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[38]
+	mi := &file_channel_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3564,7 +4078,7 @@ func (x *Postback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Postback.ProtoReflect.Descriptor instead.
 func (*Postback) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{38}
+	return file_channel_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Postback) GetData() string {
@@ -3608,7 +4122,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_channel_proto_msgTypes[39]
+	mi := &file_channel_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3620,7 +4134,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[39]
+	mi := &file_channel_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3633,7 +4147,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{39}
+	return file_channel_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Status) GetMessageIds() []string {
@@ -3675,7 +4189,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_channel_proto_msgTypes[40]
+	mi := &file_channel_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +4201,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[40]
+	mi := &file_channel_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +4214,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{40}
+	return file_channel_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Read) GetUpToId() string {
@@ -3726,7 +4240,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_channel_proto_msgTypes[41]
+	mi := &file_channel_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3738,7 +4252,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[41]
+	mi := &file_channel_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3751,7 +4265,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{41}
+	return file_channel_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Typing) GetStopped() bool {
@@ -3769,7 +4283,7 @@ type Blocked struct {
 
 func (x *Blocked) Reset() {
 	*x = Blocked{}
-	mi := &file_channel_proto_msgTypes[42]
+	mi := &file_channel_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3781,7 +4295,7 @@ func (x *Blocked) String() string {
 func (*Blocked) ProtoMessage() {}
 
 func (x *Blocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[42]
+	mi := &file_channel_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3794,7 +4308,7 @@ func (x *Blocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocked.ProtoReflect.Descriptor instead.
 func (*Blocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{42}
+	return file_channel_proto_rawDescGZIP(), []int{45}
 }
 
 type Unblocked struct {
@@ -3807,7 +4321,7 @@ type Unblocked struct {
 
 func (x *Unblocked) Reset() {
 	*x = Unblocked{}
-	mi := &file_channel_proto_msgTypes[43]
+	mi := &file_channel_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3819,7 +4333,7 @@ func (x *Unblocked) String() string {
 func (*Unblocked) ProtoMessage() {}
 
 func (x *Unblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[43]
+	mi := &file_channel_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3832,7 +4346,7 @@ func (x *Unblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unblocked.ProtoReflect.Descriptor instead.
 func (*Unblocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{43}
+	return file_channel_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Unblocked) GetReplyToken() *ReplyToken {
@@ -3858,7 +4372,7 @@ type OptedOut struct {
 
 func (x *OptedOut) Reset() {
 	*x = OptedOut{}
-	mi := &file_channel_proto_msgTypes[44]
+	mi := &file_channel_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3870,7 +4384,7 @@ func (x *OptedOut) String() string {
 func (*OptedOut) ProtoMessage() {}
 
 func (x *OptedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[44]
+	mi := &file_channel_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3883,7 +4397,7 @@ func (x *OptedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptedOut.ProtoReflect.Descriptor instead.
 func (*OptedOut) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{44}
+	return file_channel_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *OptedOut) GetKeyword() string {
@@ -3902,7 +4416,7 @@ type OptedIn struct {
 
 func (x *OptedIn) Reset() {
 	*x = OptedIn{}
-	mi := &file_channel_proto_msgTypes[45]
+	mi := &file_channel_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3914,7 +4428,7 @@ func (x *OptedIn) String() string {
 func (*OptedIn) ProtoMessage() {}
 
 func (x *OptedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[45]
+	mi := &file_channel_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3927,7 +4441,7 @@ func (x *OptedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptedIn.ProtoReflect.Descriptor instead.
 func (*OptedIn) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{45}
+	return file_channel_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *OptedIn) GetKeyword() string {
@@ -3947,7 +4461,7 @@ type GroupJoined struct {
 
 func (x *GroupJoined) Reset() {
 	*x = GroupJoined{}
-	mi := &file_channel_proto_msgTypes[46]
+	mi := &file_channel_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3959,7 +4473,7 @@ func (x *GroupJoined) String() string {
 func (*GroupJoined) ProtoMessage() {}
 
 func (x *GroupJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[46]
+	mi := &file_channel_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3972,7 +4486,7 @@ func (x *GroupJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupJoined.ProtoReflect.Descriptor instead.
 func (*GroupJoined) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{46}
+	return file_channel_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GroupJoined) GetMembers() []*Identity {
@@ -3998,7 +4512,7 @@ type GroupLeft struct {
 
 func (x *GroupLeft) Reset() {
 	*x = GroupLeft{}
-	mi := &file_channel_proto_msgTypes[47]
+	mi := &file_channel_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4010,7 +4524,7 @@ func (x *GroupLeft) String() string {
 func (*GroupLeft) ProtoMessage() {}
 
 func (x *GroupLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[47]
+	mi := &file_channel_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4023,7 +4537,7 @@ func (x *GroupLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupLeft.ProtoReflect.Descriptor instead.
 func (*GroupLeft) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{47}
+	return file_channel_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GroupLeft) GetMembers() []*Identity {
@@ -4043,7 +4557,7 @@ type IdentityChanged struct {
 
 func (x *IdentityChanged) Reset() {
 	*x = IdentityChanged{}
-	mi := &file_channel_proto_msgTypes[48]
+	mi := &file_channel_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4055,7 +4569,7 @@ func (x *IdentityChanged) String() string {
 func (*IdentityChanged) ProtoMessage() {}
 
 func (x *IdentityChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[48]
+	mi := &file_channel_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4068,7 +4582,7 @@ func (x *IdentityChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityChanged.ProtoReflect.Descriptor instead.
 func (*IdentityChanged) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{48}
+	return file_channel_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *IdentityChanged) GetFormer() *Identity {
@@ -4094,7 +4608,7 @@ type ConversationStarted struct {
 
 func (x *ConversationStarted) Reset() {
 	*x = ConversationStarted{}
-	mi := &file_channel_proto_msgTypes[49]
+	mi := &file_channel_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4106,7 +4620,7 @@ func (x *ConversationStarted) String() string {
 func (*ConversationStarted) ProtoMessage() {}
 
 func (x *ConversationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[49]
+	mi := &file_channel_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4119,7 +4633,7 @@ func (x *ConversationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationStarted.ProtoReflect.Descriptor instead.
 func (*ConversationStarted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{49}
+	return file_channel_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ConversationStarted) GetContext() map[string]string {
@@ -4138,7 +4652,7 @@ type ConversationEnded struct {
 
 func (x *ConversationEnded) Reset() {
 	*x = ConversationEnded{}
-	mi := &file_channel_proto_msgTypes[50]
+	mi := &file_channel_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4150,7 +4664,7 @@ func (x *ConversationEnded) String() string {
 func (*ConversationEnded) ProtoMessage() {}
 
 func (x *ConversationEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[50]
+	mi := &file_channel_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4163,7 +4677,7 @@ func (x *ConversationEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationEnded.ProtoReflect.Descriptor instead.
 func (*ConversationEnded) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{50}
+	return file_channel_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ConversationEnded) GetCode() string {
@@ -4182,7 +4696,7 @@ type SurveyAnswered struct {
 
 func (x *SurveyAnswered) Reset() {
 	*x = SurveyAnswered{}
-	mi := &file_channel_proto_msgTypes[51]
+	mi := &file_channel_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4194,7 +4708,7 @@ func (x *SurveyAnswered) String() string {
 func (*SurveyAnswered) ProtoMessage() {}
 
 func (x *SurveyAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[51]
+	mi := &file_channel_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4207,7 +4721,7 @@ func (x *SurveyAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurveyAnswered.ProtoReflect.Descriptor instead.
 func (*SurveyAnswered) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{51}
+	return file_channel_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SurveyAnswered) GetAnswers() map[string]string {
@@ -4226,7 +4740,7 @@ type LiveAgentRequested struct {
 
 func (x *LiveAgentRequested) Reset() {
 	*x = LiveAgentRequested{}
-	mi := &file_channel_proto_msgTypes[52]
+	mi := &file_channel_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4238,7 +4752,7 @@ func (x *LiveAgentRequested) String() string {
 func (*LiveAgentRequested) ProtoMessage() {}
 
 func (x *LiveAgentRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[52]
+	mi := &file_channel_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4251,12 +4765,66 @@ func (x *LiveAgentRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveAgentRequested.ProtoReflect.Descriptor instead.
 func (*LiveAgentRequested) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{52}
+	return file_channel_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LiveAgentRequested) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+// ThreadControl says that another application at the provider has taken over the thread, or given it to us. While it has
+// it, what the customer says comes as usual, and what we send is refused by the provider.
+type ThreadControl struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ours          bool                   `protobuf:"varint,1,opt,name=ours,proto3" json:"ours,omitempty"`
+	Application   string                 `protobuf:"bytes,2,opt,name=application,proto3" json:"application,omitempty"` // who has it, or had it, as the provider names it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadControl) Reset() {
+	*x = ThreadControl{}
+	mi := &file_channel_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadControl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadControl) ProtoMessage() {}
+
+func (x *ThreadControl) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadControl.ProtoReflect.Descriptor instead.
+func (*ThreadControl) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *ThreadControl) GetOurs() bool {
+	if x != nil {
+		return x.Ours
+	}
+	return false
+}
+
+func (x *ThreadControl) GetApplication() string {
+	if x != nil {
+		return x.Application
 	}
 	return ""
 }
@@ -4267,13 +4835,14 @@ type Notice struct {
 	Text           string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	AccountStopped bool                   `protobuf:"varint,3,opt,name=account_stopped,json=accountStopped,proto3" json:"account_stopped,omitempty"` // nothing can be sent until someone acts at the provider
 	AccountResumed bool                   `protobuf:"varint,4,opt,name=account_resumed,json=accountResumed,proto3" json:"account_resumed,omitempty"`
+	Template       string                 `protobuf:"bytes,5,opt,name=template,proto3" json:"template,omitempty"` // the template that it is about
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_channel_proto_msgTypes[53]
+	mi := &file_channel_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4285,7 +4854,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[53]
+	mi := &file_channel_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4298,7 +4867,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{53}
+	return file_channel_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Notice) GetKind() string {
@@ -4329,6 +4898,13 @@ func (x *Notice) GetAccountResumed() bool {
 	return false
 }
 
+func (x *Notice) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
 // Unknown is an event, or a message, of a type that the plugin does not know. It never fails a batch.
 type Unknown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4342,7 +4918,7 @@ type Unknown struct {
 
 func (x *Unknown) Reset() {
 	*x = Unknown{}
-	mi := &file_channel_proto_msgTypes[54]
+	mi := &file_channel_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4354,7 +4930,7 @@ func (x *Unknown) String() string {
 func (*Unknown) ProtoMessage() {}
 
 func (x *Unknown) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[54]
+	mi := &file_channel_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4367,7 +4943,7 @@ func (x *Unknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unknown.ProtoReflect.Descriptor instead.
 func (*Unknown) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{54}
+	return file_channel_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Unknown) GetType() string {
@@ -4399,26 +4975,32 @@ func (x *Unknown) GetReplyToken() *ReplyToken {
 }
 
 type SendRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
-	Address       map[string]string      `protobuf:"bytes,2,rep,name=address,proto3" json:"address,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // the channel to send from
-	OutboxId      string                 `protobuf:"bytes,3,opt,name=outbox_id,json=outboxId,proto3" json:"outbox_id,omitempty"`                                                         // a UUID, the same over all attempts; the provider's idempotency key comes from it
-	Thread        *Thread                `protobuf:"bytes,4,opt,name=thread,proto3" json:"thread,omitempty"`
-	Recipient     *Identity              `protobuf:"bytes,5,opt,name=recipient,proto3" json:"recipient,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	Attachments   []*OutgoingAttachment  `protobuf:"bytes,7,rep,name=attachments,proto3" json:"attachments,omitempty"`
-	Author        *Author                `protobuf:"bytes,8,opt,name=author,proto3" json:"author,omitempty"`
-	Context       *Context               `protobuf:"bytes,9,opt,name=context,proto3" json:"context,omitempty"`
-	Resume        string                 `protobuf:"bytes,10,opt,name=resume,proto3" json:"resume,omitempty"`     // the resume point of an earlier partial outcome; empty at first
-	Previous      []*Attempt             `protobuf:"bytes,11,rep,name=previous,proto3" json:"previous,omitempty"` // earlier attempts at this same resume point, oldest first
-	QuoteToken    string                 `protobuf:"bytes,12,opt,name=quote_token,json=quoteToken,proto3" json:"quote_token,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Account     string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Address     map[string]string      `protobuf:"bytes,2,rep,name=address,proto3" json:"address,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // the channel to send from
+	OutboxId    string                 `protobuf:"bytes,3,opt,name=outbox_id,json=outboxId,proto3" json:"outbox_id,omitempty"`                                                         // a UUID, the same over all attempts; the provider's idempotency key comes from it
+	Thread      *Thread                `protobuf:"bytes,4,opt,name=thread,proto3" json:"thread,omitempty"`
+	Recipient   *Identity              `protobuf:"bytes,5,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	Text        string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Attachments []*OutgoingAttachment  `protobuf:"bytes,7,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Author      *Author                `protobuf:"bytes,8,opt,name=author,proto3" json:"author,omitempty"`
+	Context     *Context               `protobuf:"bytes,9,opt,name=context,proto3" json:"context,omitempty"`
+	Resume      string                 `protobuf:"bytes,10,opt,name=resume,proto3" json:"resume,omitempty"`     // the resume point of an earlier partial outcome; empty at first
+	Previous    []*Attempt             `protobuf:"bytes,11,rep,name=previous,proto3" json:"previous,omitempty"` // earlier attempts at this same resume point, oldest first
+	QuoteToken  string                 `protobuf:"bytes,12,opt,name=quote_token,json=quoteToken,proto3" json:"quote_token,omitempty"`
+	Template    *TemplateUse           `protobuf:"bytes,13,opt,name=template,proto3" json:"template,omitempty"`                                 // send this approved template; text is what it reads as
+	Choices     []*Choice              `protobuf:"bytes,14,rep,name=choices,proto3" json:"choices,omitempty"`                                   // to be offered with the text
+	Format      TextFormat             `protobuf:"varint,15,opt,name=format,proto3,enum=guichet.channel.v1.TextFormat" json:"format,omitempty"` // of the text: one that Capabilities.formats names
+	ChannelJson []byte                 `protobuf:"bytes,16,opt,name=channel_json,json=channelJson,proto3" json:"channel_json,omitempty"`        // sent as it is where the plugin knows it, for bots that speak the provider's own form;
+	// text is its fallback and never empty
+	QuotedId      string `protobuf:"bytes,17,opt,name=quoted_id,json=quotedId,proto3" json:"quoted_id,omitempty"` // the provider's id of the message that this one answers
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_channel_proto_msgTypes[55]
+	mi := &file_channel_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4430,7 +5012,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[55]
+	mi := &file_channel_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4443,7 +5025,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{55}
+	return file_channel_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SendRequest) GetAccount() string {
@@ -4530,6 +5112,163 @@ func (x *SendRequest) GetQuoteToken() string {
 	return ""
 }
 
+func (x *SendRequest) GetTemplate() *TemplateUse {
+	if x != nil {
+		return x.Template
+	}
+	return nil
+}
+
+func (x *SendRequest) GetChoices() []*Choice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *SendRequest) GetFormat() TextFormat {
+	if x != nil {
+		return x.Format
+	}
+	return TextFormat_TEXT_FORMAT_UNSPECIFIED
+}
+
+func (x *SendRequest) GetChannelJson() []byte {
+	if x != nil {
+		return x.ChannelJson
+	}
+	return nil
+}
+
+func (x *SendRequest) GetQuotedId() string {
+	if x != nil {
+		return x.QuotedId
+	}
+	return ""
+}
+
+// Choice is a button below a message.
+type Choice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Postback      string                 `protobuf:"bytes,2,opt,name=postback,proto3" json:"postback,omitempty"` // comes back as Postback.data; empty: the title
+	Url           string                 `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`           // opens this address instead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Choice) Reset() {
+	*x = Choice{}
+	mi := &file_channel_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Choice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Choice) ProtoMessage() {}
+
+func (x *Choice) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Choice.ProtoReflect.Descriptor instead.
+func (*Choice) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *Choice) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Choice) GetPostback() string {
+	if x != nil {
+		return x.Postback
+	}
+	return ""
+}
+
+func (x *Choice) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+// TemplateUse is an approved template with its values.
+type TemplateUse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Language      string                 `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`                                                                       // BCP 47
+	Values        map[string]string      `protobuf:"bytes,3,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // by placeholder
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TemplateUse) Reset() {
+	*x = TemplateUse{}
+	mi := &file_channel_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TemplateUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TemplateUse) ProtoMessage() {}
+
+func (x *TemplateUse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TemplateUse.ProtoReflect.Descriptor instead.
+func (*TemplateUse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *TemplateUse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TemplateUse) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *TemplateUse) GetValues() map[string]string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // Context is what the host knows about the conversation, for the plugin to choose how to send.
 type Context struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4544,7 +5283,7 @@ type Context struct {
 
 func (x *Context) Reset() {
 	*x = Context{}
-	mi := &file_channel_proto_msgTypes[56]
+	mi := &file_channel_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4556,7 +5295,7 @@ func (x *Context) String() string {
 func (*Context) ProtoMessage() {}
 
 func (x *Context) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[56]
+	mi := &file_channel_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4569,7 +5308,7 @@ func (x *Context) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Context.ProtoReflect.Descriptor instead.
 func (*Context) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{56}
+	return file_channel_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Context) GetReplyToken() *ReplyToken {
@@ -4620,7 +5359,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_channel_proto_msgTypes[57]
+	mi := &file_channel_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +5371,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[57]
+	mi := &file_channel_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +5384,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{57}
+	return file_channel_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Attempt) GetStartedAt() *timestamppb.Timestamp {
@@ -4680,7 +5419,7 @@ type Author struct {
 
 func (x *Author) Reset() {
 	*x = Author{}
-	mi := &file_channel_proto_msgTypes[58]
+	mi := &file_channel_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4692,7 +5431,7 @@ func (x *Author) String() string {
 func (*Author) ProtoMessage() {}
 
 func (x *Author) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[58]
+	mi := &file_channel_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4705,7 +5444,7 @@ func (x *Author) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Author.ProtoReflect.Descriptor instead.
 func (*Author) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{58}
+	return file_channel_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Author) GetKind() Author_Kind {
@@ -4741,7 +5480,7 @@ type OutgoingAttachment struct {
 
 func (x *OutgoingAttachment) Reset() {
 	*x = OutgoingAttachment{}
-	mi := &file_channel_proto_msgTypes[59]
+	mi := &file_channel_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4753,7 +5492,7 @@ func (x *OutgoingAttachment) String() string {
 func (*OutgoingAttachment) ProtoMessage() {}
 
 func (x *OutgoingAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[59]
+	mi := &file_channel_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4766,7 +5505,7 @@ func (x *OutgoingAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutgoingAttachment.ProtoReflect.Descriptor instead.
 func (*OutgoingAttachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{59}
+	return file_channel_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *OutgoingAttachment) GetHandle() string {
@@ -4822,7 +5561,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_channel_proto_msgTypes[60]
+	mi := &file_channel_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4834,7 +5573,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[60]
+	mi := &file_channel_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4847,7 +5586,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{60}
+	return file_channel_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SendResponse) GetExternalIds() []string {
@@ -5041,7 +5780,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_channel_proto_msgTypes[61]
+	mi := &file_channel_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5053,7 +5792,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[61]
+	mi := &file_channel_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5066,7 +5805,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{61}
+	return file_channel_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Accepted) GetAlready() bool {
@@ -5093,7 +5832,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_channel_proto_msgTypes[62]
+	mi := &file_channel_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5105,7 +5844,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[62]
+	mi := &file_channel_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5118,7 +5857,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{62}
+	return file_channel_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Rejected) GetCause() Rejected_Cause {
@@ -5144,7 +5883,7 @@ type WindowClosed struct {
 
 func (x *WindowClosed) Reset() {
 	*x = WindowClosed{}
-	mi := &file_channel_proto_msgTypes[63]
+	mi := &file_channel_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5156,7 +5895,7 @@ func (x *WindowClosed) String() string {
 func (*WindowClosed) ProtoMessage() {}
 
 func (x *WindowClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[63]
+	mi := &file_channel_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5169,7 +5908,7 @@ func (x *WindowClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowClosed.ProtoReflect.Descriptor instead.
 func (*WindowClosed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{63}
+	return file_channel_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *WindowClosed) GetReason() string {
@@ -5188,7 +5927,7 @@ type QuotaExhausted struct {
 
 func (x *QuotaExhausted) Reset() {
 	*x = QuotaExhausted{}
-	mi := &file_channel_proto_msgTypes[64]
+	mi := &file_channel_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5200,7 +5939,7 @@ func (x *QuotaExhausted) String() string {
 func (*QuotaExhausted) ProtoMessage() {}
 
 func (x *QuotaExhausted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[64]
+	mi := &file_channel_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5213,7 +5952,7 @@ func (x *QuotaExhausted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExhausted.ProtoReflect.Descriptor instead.
 func (*QuotaExhausted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{64}
+	return file_channel_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *QuotaExhausted) GetReason() string {
@@ -5234,7 +5973,7 @@ type RateLimited struct {
 
 func (x *RateLimited) Reset() {
 	*x = RateLimited{}
-	mi := &file_channel_proto_msgTypes[65]
+	mi := &file_channel_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5246,7 +5985,7 @@ func (x *RateLimited) String() string {
 func (*RateLimited) ProtoMessage() {}
 
 func (x *RateLimited) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[65]
+	mi := &file_channel_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5259,7 +5998,7 @@ func (x *RateLimited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimited.ProtoReflect.Descriptor instead.
 func (*RateLimited) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{65}
+	return file_channel_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RateLimited) GetAfter() *durationpb.Duration {
@@ -5293,7 +6032,7 @@ type Retryable struct {
 
 func (x *Retryable) Reset() {
 	*x = Retryable{}
-	mi := &file_channel_proto_msgTypes[66]
+	mi := &file_channel_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5305,7 +6044,7 @@ func (x *Retryable) String() string {
 func (*Retryable) ProtoMessage() {}
 
 func (x *Retryable) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[66]
+	mi := &file_channel_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5318,7 +6057,7 @@ func (x *Retryable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retryable.ProtoReflect.Descriptor instead.
 func (*Retryable) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{66}
+	return file_channel_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Retryable) GetAfter() *durationpb.Duration {
@@ -5344,7 +6083,7 @@ type AuthenticationFailed struct {
 
 func (x *AuthenticationFailed) Reset() {
 	*x = AuthenticationFailed{}
-	mi := &file_channel_proto_msgTypes[67]
+	mi := &file_channel_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5356,7 +6095,7 @@ func (x *AuthenticationFailed) String() string {
 func (*AuthenticationFailed) ProtoMessage() {}
 
 func (x *AuthenticationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[67]
+	mi := &file_channel_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5369,7 +6108,7 @@ func (x *AuthenticationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticationFailed.ProtoReflect.Descriptor instead.
 func (*AuthenticationFailed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{67}
+	return file_channel_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *AuthenticationFailed) GetReason() string {
@@ -5388,7 +6127,7 @@ type AccountBlocked struct {
 
 func (x *AccountBlocked) Reset() {
 	*x = AccountBlocked{}
-	mi := &file_channel_proto_msgTypes[68]
+	mi := &file_channel_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5400,7 +6139,7 @@ func (x *AccountBlocked) String() string {
 func (*AccountBlocked) ProtoMessage() {}
 
 func (x *AccountBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[68]
+	mi := &file_channel_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5413,7 +6152,7 @@ func (x *AccountBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountBlocked.ProtoReflect.Descriptor instead.
 func (*AccountBlocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{68}
+	return file_channel_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *AccountBlocked) GetReason() string {
@@ -5433,7 +6172,7 @@ type OutcomeUnknown struct {
 
 func (x *OutcomeUnknown) Reset() {
 	*x = OutcomeUnknown{}
-	mi := &file_channel_proto_msgTypes[69]
+	mi := &file_channel_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5445,7 +6184,7 @@ func (x *OutcomeUnknown) String() string {
 func (*OutcomeUnknown) ProtoMessage() {}
 
 func (x *OutcomeUnknown) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[69]
+	mi := &file_channel_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5458,7 +6197,7 @@ func (x *OutcomeUnknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeUnknown.ProtoReflect.Descriptor instead.
 func (*OutcomeUnknown) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{69}
+	return file_channel_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *OutcomeUnknown) GetRetryMayDuplicate() bool {
@@ -5484,7 +6223,7 @@ type ReconcileRequest struct {
 
 func (x *ReconcileRequest) Reset() {
 	*x = ReconcileRequest{}
-	mi := &file_channel_proto_msgTypes[70]
+	mi := &file_channel_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5496,7 +6235,7 @@ func (x *ReconcileRequest) String() string {
 func (*ReconcileRequest) ProtoMessage() {}
 
 func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[70]
+	mi := &file_channel_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5509,12 +6248,705 @@ func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{70}
+	return file_channel_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ReconcileRequest) GetSend() *SendRequest {
 	if x != nil {
 		return x.Send
+	}
+	return nil
+}
+
+type PullRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	Cursor        []byte                 `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"` // the one stored last; empty at first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullRequest) Reset() {
+	*x = PullRequest{}
+	mi := &file_channel_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullRequest) ProtoMessage() {}
+
+func (x *PullRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
+func (*PullRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *PullRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *PullRequest) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+type PullResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to News:
+	//
+	//	*PullResponse_Reached
+	//	*PullResponse_Ended
+	News          isPullResponse_News `protobuf_oneof:"news"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullResponse) Reset() {
+	*x = PullResponse{}
+	mi := &file_channel_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullResponse) ProtoMessage() {}
+
+func (x *PullResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullResponse.ProtoReflect.Descriptor instead.
+func (*PullResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *PullResponse) GetNews() isPullResponse_News {
+	if x != nil {
+		return x.News
+	}
+	return nil
+}
+
+func (x *PullResponse) GetReached() *PullReached {
+	if x != nil {
+		if x, ok := x.News.(*PullResponse_Reached); ok {
+			return x.Reached
+		}
+	}
+	return nil
+}
+
+func (x *PullResponse) GetEnded() *PullEnded {
+	if x != nil {
+		if x, ok := x.News.(*PullResponse_Ended); ok {
+			return x.Ended
+		}
+	}
+	return nil
+}
+
+type isPullResponse_News interface {
+	isPullResponse_News()
+}
+
+type PullResponse_Reached struct {
+	Reached *PullReached `protobuf:"bytes,1,opt,name=reached,proto3,oneof"`
+}
+
+type PullResponse_Ended struct {
+	Ended *PullEnded `protobuf:"bytes,2,opt,name=ended,proto3,oneof"`
+}
+
+func (*PullResponse_Reached) isPullResponse_News() {}
+
+func (*PullResponse_Ended) isPullResponse_News() {}
+
+// PullReached says that the provider answered: sent after the first exchange, and then at most every 10 s.
+type PullReached struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullReached) Reset() {
+	*x = PullReached{}
+	mi := &file_channel_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullReached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullReached) ProtoMessage() {}
+
+func (x *PullReached) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullReached.ProtoReflect.Descriptor instead.
+func (*PullReached) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{79}
+}
+
+// PullEnded is the last message of a call that the plugin ends.
+type PullEnded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cause         PullEnded_Cause        `protobuf:"varint,1,opt,name=cause,proto3,enum=guichet.channel.v1.PullEnded_Cause" json:"cause,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	After         *durationpb.Duration   `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"` // not before; absent: the host's own pauses
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullEnded) Reset() {
+	*x = PullEnded{}
+	mi := &file_channel_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullEnded) ProtoMessage() {}
+
+func (x *PullEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullEnded.ProtoReflect.Descriptor instead.
+func (*PullEnded) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *PullEnded) GetCause() PullEnded_Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return PullEnded_CAUSE_UNSPECIFIED
+}
+
+func (x *PullEnded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PullEnded) GetAfter() *durationpb.Duration {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+type RegisterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterRequest) Reset() {
+	*x = RegisterRequest{}
+	mi := &file_channel_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterRequest) ProtoMessage() {}
+
+func (x *RegisterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterRequest.ProtoReflect.Descriptor instead.
+func (*RegisterRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *RegisterRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+type RegisterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Checks        []*Check               `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"` // how it is now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegisterResponse) Reset() {
+	*x = RegisterResponse{}
+	mi := &file_channel_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegisterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegisterResponse) ProtoMessage() {}
+
+func (x *RegisterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegisterResponse.ProtoReflect.Descriptor instead.
+func (*RegisterResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *RegisterResponse) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+type UnregisterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnregisterRequest) Reset() {
+	*x = UnregisterRequest{}
+	mi := &file_channel_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnregisterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnregisterRequest) ProtoMessage() {}
+
+func (x *UnregisterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnregisterRequest.ProtoReflect.Descriptor instead.
+func (*UnregisterRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *UnregisterRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+type UnregisterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnregisterResponse) Reset() {
+	*x = UnregisterResponse{}
+	mi := &file_channel_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnregisterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnregisterResponse) ProtoMessage() {}
+
+func (x *UnregisterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnregisterResponse.ProtoReflect.Descriptor instead.
+func (*UnregisterResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{84}
+}
+
+type CheckSubscriptionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSubscriptionRequest) Reset() {
+	*x = CheckSubscriptionRequest{}
+	mi := &file_channel_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSubscriptionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSubscriptionRequest) ProtoMessage() {}
+
+func (x *CheckSubscriptionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSubscriptionRequest.ProtoReflect.Descriptor instead.
+func (*CheckSubscriptionRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *CheckSubscriptionRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+type CheckSubscriptionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Checks        []*Check               `protobuf:"bytes,1,rep,name=checks,proto3" json:"checks,omitempty"`
+	Register      bool                   `protobuf:"varint,2,opt,name=register,proto3" json:"register,omitempty"`                                 // Register would mend what failed
+	LastFailureAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_failure_at,json=lastFailureAt,proto3" json:"last_failure_at,omitempty"` // of a call of the provider's, as it tells
+	LastFailure   string                 `protobuf:"bytes,4,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSubscriptionResponse) Reset() {
+	*x = CheckSubscriptionResponse{}
+	mi := &file_channel_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSubscriptionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSubscriptionResponse) ProtoMessage() {}
+
+func (x *CheckSubscriptionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSubscriptionResponse.ProtoReflect.Descriptor instead.
+func (*CheckSubscriptionResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *CheckSubscriptionResponse) GetChecks() []*Check {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
+func (x *CheckSubscriptionResponse) GetRegister() bool {
+	if x != nil {
+		return x.Register
+	}
+	return false
+}
+
+func (x *CheckSubscriptionResponse) GetLastFailureAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFailureAt
+	}
+	return nil
+}
+
+func (x *CheckSubscriptionResponse) GetLastFailure() string {
+	if x != nil {
+		return x.LastFailure
+	}
+	return ""
+}
+
+type ListTemplatesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       string                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesRequest) Reset() {
+	*x = ListTemplatesRequest{}
+	mi := &file_channel_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesRequest) ProtoMessage() {}
+
+func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
+func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *ListTemplatesRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+type ListTemplatesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Templates     []*MessageTemplate     `protobuf:"bytes,1,rep,name=templates,proto3" json:"templates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTemplatesResponse) Reset() {
+	*x = ListTemplatesResponse{}
+	mi := &file_channel_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTemplatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTemplatesResponse) ProtoMessage() {}
+
+func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
+func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *ListTemplatesResponse) GetTemplates() []*MessageTemplate {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+// MessageTemplate is a message that the provider has approved, or not yet.
+type MessageTemplate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Language      string                 `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"` // BCP 47
+	Category      string                 `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"` // the provider's word
+	Status        MessageTemplate_Status `protobuf:"varint,4,opt,name=status,proto3,enum=guichet.channel.v1.MessageTemplate_Status" json:"status,omitempty"`
+	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"` // why it is not approved
+	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`     // with its placeholders as {{name}}
+	Placeholders  []string               `protobuf:"bytes,7,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageTemplate) Reset() {
+	*x = MessageTemplate{}
+	mi := &file_channel_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageTemplate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageTemplate) ProtoMessage() {}
+
+func (x *MessageTemplate) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageTemplate.ProtoReflect.Descriptor instead.
+func (*MessageTemplate) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *MessageTemplate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetStatus() MessageTemplate_Status {
+	if x != nil {
+		return x.Status
+	}
+	return MessageTemplate_STATUS_UNSPECIFIED
+}
+
+func (x *MessageTemplate) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetPlaceholders() []string {
+	if x != nil {
+		return x.Placeholders
 	}
 	return nil
 }
@@ -5538,7 +6970,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_channel_proto_msgTypes[71]
+	mi := &file_channel_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5550,7 +6982,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[71]
+	mi := &file_channel_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5563,7 +6995,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{71}
+	return file_channel_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *SignalRequest) GetAccount() string {
@@ -5683,7 +7115,7 @@ type ReadSignal struct {
 
 func (x *ReadSignal) Reset() {
 	*x = ReadSignal{}
-	mi := &file_channel_proto_msgTypes[72]
+	mi := &file_channel_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5695,7 +7127,7 @@ func (x *ReadSignal) String() string {
 func (*ReadSignal) ProtoMessage() {}
 
 func (x *ReadSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[72]
+	mi := &file_channel_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5708,7 +7140,7 @@ func (x *ReadSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadSignal.ProtoReflect.Descriptor instead.
 func (*ReadSignal) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{72}
+	return file_channel_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ReadSignal) GetMessageId() string {
@@ -5728,13 +7160,15 @@ func (x *ReadSignal) GetReadToken() string {
 type AgentJoined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	PictureUrl    string                 `protobuf:"bytes,2,opt,name=picture_url,json=pictureUrl,proto3" json:"picture_url,omitempty"`
+	Kind          Author_Kind            `protobuf:"varint,3,opt,name=kind,proto3,enum=guichet.channel.v1.Author_Kind" json:"kind,omitempty"` // absent: a person
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AgentJoined) Reset() {
 	*x = AgentJoined{}
-	mi := &file_channel_proto_msgTypes[73]
+	mi := &file_channel_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5746,7 +7180,7 @@ func (x *AgentJoined) String() string {
 func (*AgentJoined) ProtoMessage() {}
 
 func (x *AgentJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[73]
+	mi := &file_channel_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5759,7 +7193,7 @@ func (x *AgentJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentJoined.ProtoReflect.Descriptor instead.
 func (*AgentJoined) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{73}
+	return file_channel_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *AgentJoined) GetName() string {
@@ -5767,6 +7201,20 @@ func (x *AgentJoined) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *AgentJoined) GetPictureUrl() string {
+	if x != nil {
+		return x.PictureUrl
+	}
+	return ""
+}
+
+func (x *AgentJoined) GetKind() Author_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Author_KIND_UNSPECIFIED
 }
 
 type AgentLeft struct {
@@ -5778,7 +7226,7 @@ type AgentLeft struct {
 
 func (x *AgentLeft) Reset() {
 	*x = AgentLeft{}
-	mi := &file_channel_proto_msgTypes[74]
+	mi := &file_channel_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5790,7 +7238,7 @@ func (x *AgentLeft) String() string {
 func (*AgentLeft) ProtoMessage() {}
 
 func (x *AgentLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[74]
+	mi := &file_channel_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5803,7 +7251,7 @@ func (x *AgentLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentLeft.ProtoReflect.Descriptor instead.
 func (*AgentLeft) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{74}
+	return file_channel_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *AgentLeft) GetName() string {
@@ -5821,7 +7269,7 @@ type SignalResponse struct {
 
 func (x *SignalResponse) Reset() {
 	*x = SignalResponse{}
-	mi := &file_channel_proto_msgTypes[75]
+	mi := &file_channel_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5833,7 +7281,7 @@ func (x *SignalResponse) String() string {
 func (*SignalResponse) ProtoMessage() {}
 
 func (x *SignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[75]
+	mi := &file_channel_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5846,7 +7294,7 @@ func (x *SignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalResponse.ProtoReflect.Descriptor instead.
 func (*SignalResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{75}
+	return file_channel_proto_rawDescGZIP(), []int{94}
 }
 
 type FetchMediaRequest struct {
@@ -5860,7 +7308,7 @@ type FetchMediaRequest struct {
 
 func (x *FetchMediaRequest) Reset() {
 	*x = FetchMediaRequest{}
-	mi := &file_channel_proto_msgTypes[76]
+	mi := &file_channel_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5872,7 +7320,7 @@ func (x *FetchMediaRequest) String() string {
 func (*FetchMediaRequest) ProtoMessage() {}
 
 func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[76]
+	mi := &file_channel_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5885,7 +7333,7 @@ func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaRequest.ProtoReflect.Descriptor instead.
 func (*FetchMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{76}
+	return file_channel_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *FetchMediaRequest) GetAccount() string {
@@ -5925,7 +7373,7 @@ type FetchMediaResponse struct {
 
 func (x *FetchMediaResponse) Reset() {
 	*x = FetchMediaResponse{}
-	mi := &file_channel_proto_msgTypes[77]
+	mi := &file_channel_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5937,7 +7385,7 @@ func (x *FetchMediaResponse) String() string {
 func (*FetchMediaResponse) ProtoMessage() {}
 
 func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[77]
+	mi := &file_channel_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5950,7 +7398,7 @@ func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaResponse.ProtoReflect.Descriptor instead.
 func (*FetchMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{77}
+	return file_channel_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *FetchMediaResponse) GetPart() isFetchMediaResponse_Part {
@@ -6050,7 +7498,7 @@ type MediaHead struct {
 
 func (x *MediaHead) Reset() {
 	*x = MediaHead{}
-	mi := &file_channel_proto_msgTypes[78]
+	mi := &file_channel_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6062,7 +7510,7 @@ func (x *MediaHead) String() string {
 func (*MediaHead) ProtoMessage() {}
 
 func (x *MediaHead) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[78]
+	mi := &file_channel_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6075,7 +7523,7 @@ func (x *MediaHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaHead.ProtoReflect.Descriptor instead.
 func (*MediaHead) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{78}
+	return file_channel_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *MediaHead) GetType() string {
@@ -6108,7 +7556,7 @@ type MediaNotReady struct {
 
 func (x *MediaNotReady) Reset() {
 	*x = MediaNotReady{}
-	mi := &file_channel_proto_msgTypes[79]
+	mi := &file_channel_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6120,7 +7568,7 @@ func (x *MediaNotReady) String() string {
 func (*MediaNotReady) ProtoMessage() {}
 
 func (x *MediaNotReady) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[79]
+	mi := &file_channel_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6133,7 +7581,7 @@ func (x *MediaNotReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaNotReady.ProtoReflect.Descriptor instead.
 func (*MediaNotReady) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{79}
+	return file_channel_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *MediaNotReady) GetAfter() *durationpb.Duration {
@@ -6152,7 +7600,7 @@ type MediaGone struct {
 
 func (x *MediaGone) Reset() {
 	*x = MediaGone{}
-	mi := &file_channel_proto_msgTypes[80]
+	mi := &file_channel_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6164,7 +7612,7 @@ func (x *MediaGone) String() string {
 func (*MediaGone) ProtoMessage() {}
 
 func (x *MediaGone) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[80]
+	mi := &file_channel_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6177,7 +7625,7 @@ func (x *MediaGone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaGone.ProtoReflect.Descriptor instead.
 func (*MediaGone) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{80}
+	return file_channel_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *MediaGone) GetReason() string {
@@ -6196,7 +7644,7 @@ type MediaRefused struct {
 
 func (x *MediaRefused) Reset() {
 	*x = MediaRefused{}
-	mi := &file_channel_proto_msgTypes[81]
+	mi := &file_channel_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6208,7 +7656,7 @@ func (x *MediaRefused) String() string {
 func (*MediaRefused) ProtoMessage() {}
 
 func (x *MediaRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[81]
+	mi := &file_channel_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6221,7 +7669,7 @@ func (x *MediaRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaRefused.ProtoReflect.Descriptor instead.
 func (*MediaRefused) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{81}
+	return file_channel_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *MediaRefused) GetReason() string {
@@ -6242,7 +7690,7 @@ type FetchProfileRequest struct {
 
 func (x *FetchProfileRequest) Reset() {
 	*x = FetchProfileRequest{}
-	mi := &file_channel_proto_msgTypes[82]
+	mi := &file_channel_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6254,7 +7702,7 @@ func (x *FetchProfileRequest) String() string {
 func (*FetchProfileRequest) ProtoMessage() {}
 
 func (x *FetchProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[82]
+	mi := &file_channel_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6267,7 +7715,7 @@ func (x *FetchProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchProfileRequest.ProtoReflect.Descriptor instead.
 func (*FetchProfileRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{82}
+	return file_channel_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *FetchProfileRequest) GetAccount() string {
@@ -6303,7 +7751,7 @@ type FetchProfileResponse struct {
 
 func (x *FetchProfileResponse) Reset() {
 	*x = FetchProfileResponse{}
-	mi := &file_channel_proto_msgTypes[83]
+	mi := &file_channel_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6315,7 +7763,7 @@ func (x *FetchProfileResponse) String() string {
 func (*FetchProfileResponse) ProtoMessage() {}
 
 func (x *FetchProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[83]
+	mi := &file_channel_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6328,7 +7776,7 @@ func (x *FetchProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchProfileResponse.ProtoReflect.Descriptor instead.
 func (*FetchProfileResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{83}
+	return file_channel_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *FetchProfileResponse) GetFound() bool {
@@ -6378,7 +7826,7 @@ type ConnectRequest struct {
 
 func (x *ConnectRequest) Reset() {
 	*x = ConnectRequest{}
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6390,7 +7838,7 @@ func (x *ConnectRequest) String() string {
 func (*ConnectRequest) ProtoMessage() {}
 
 func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6403,7 +7851,7 @@ func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectRequest.ProtoReflect.Descriptor instead.
 func (*ConnectRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{84}
+	return file_channel_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *ConnectRequest) GetConnection() uint64 {
@@ -6502,7 +7950,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6514,7 +7962,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6527,7 +7975,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{85}
+	return file_channel_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *ConnectResponse) GetConnection() uint64 {
@@ -6632,7 +8080,7 @@ type LiveAccepted struct {
 
 func (x *LiveAccepted) Reset() {
 	*x = LiveAccepted{}
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6644,7 +8092,7 @@ func (x *LiveAccepted) String() string {
 func (*LiveAccepted) ProtoMessage() {}
 
 func (x *LiveAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6657,7 +8105,7 @@ func (x *LiveAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveAccepted.ProtoReflect.Descriptor instead.
 func (*LiveAccepted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{86}
+	return file_channel_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *LiveAccepted) GetSubprotocol() string {
@@ -6678,7 +8126,7 @@ type LivePayload struct {
 
 func (x *LivePayload) Reset() {
 	*x = LivePayload{}
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6690,7 +8138,7 @@ func (x *LivePayload) String() string {
 func (*LivePayload) ProtoMessage() {}
 
 func (x *LivePayload) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6703,7 +8151,7 @@ func (x *LivePayload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LivePayload.ProtoReflect.Descriptor instead.
 func (*LivePayload) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{87}
+	return file_channel_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *LivePayload) GetContent() []byte {
@@ -6730,7 +8178,7 @@ type LiveClosed struct {
 
 func (x *LiveClosed) Reset() {
 	*x = LiveClosed{}
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6742,7 +8190,7 @@ func (x *LiveClosed) String() string {
 func (*LiveClosed) ProtoMessage() {}
 
 func (x *LiveClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6755,7 +8203,7 @@ func (x *LiveClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveClosed.ProtoReflect.Descriptor instead.
 func (*LiveClosed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{88}
+	return file_channel_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *LiveClosed) GetCode() uint32 {
@@ -6781,7 +8229,7 @@ type LiveCredit struct {
 
 func (x *LiveCredit) Reset() {
 	*x = LiveCredit{}
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6793,7 +8241,7 @@ func (x *LiveCredit) String() string {
 func (*LiveCredit) ProtoMessage() {}
 
 func (x *LiveCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6806,7 +8254,7 @@ func (x *LiveCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveCredit.ProtoReflect.Descriptor instead.
 func (*LiveCredit) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{89}
+	return file_channel_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *LiveCredit) GetBytes() uint32 {
@@ -6827,7 +8275,7 @@ type ReceiveRequest struct {
 
 func (x *ReceiveRequest) Reset() {
 	*x = ReceiveRequest{}
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6839,7 +8287,7 @@ func (x *ReceiveRequest) String() string {
 func (*ReceiveRequest) ProtoMessage() {}
 
 func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6852,7 +8300,7 @@ func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{90}
+	return file_channel_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *ReceiveRequest) GetAccount() string {
@@ -6886,7 +8334,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6898,7 +8346,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6911,7 +8359,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{91}
+	return file_channel_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *Cursor) GetName() string {
@@ -6938,7 +8386,7 @@ type ReceiveResponse struct {
 
 func (x *ReceiveResponse) Reset() {
 	*x = ReceiveResponse{}
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6950,7 +8398,7 @@ func (x *ReceiveResponse) String() string {
 func (*ReceiveResponse) ProtoMessage() {}
 
 func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6963,7 +8411,7 @@ func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{92}
+	return file_channel_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ReceiveResponse) GetStored() uint32 {
@@ -6990,7 +8438,7 @@ type GetStateRequest struct {
 
 func (x *GetStateRequest) Reset() {
 	*x = GetStateRequest{}
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7002,7 +8450,7 @@ func (x *GetStateRequest) String() string {
 func (*GetStateRequest) ProtoMessage() {}
 
 func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7015,7 +8463,7 @@ func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateRequest.ProtoReflect.Descriptor instead.
 func (*GetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{93}
+	return file_channel_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *GetStateRequest) GetAccount() string {
@@ -7043,7 +8491,7 @@ type GetStateResponse struct {
 
 func (x *GetStateResponse) Reset() {
 	*x = GetStateResponse{}
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7055,7 +8503,7 @@ func (x *GetStateResponse) String() string {
 func (*GetStateResponse) ProtoMessage() {}
 
 func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7068,7 +8516,7 @@ func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateResponse.ProtoReflect.Descriptor instead.
 func (*GetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{94}
+	return file_channel_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *GetStateResponse) GetFound() bool {
@@ -7107,7 +8555,7 @@ type SetStateRequest struct {
 
 func (x *SetStateRequest) Reset() {
 	*x = SetStateRequest{}
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7119,7 +8567,7 @@ func (x *SetStateRequest) String() string {
 func (*SetStateRequest) ProtoMessage() {}
 
 func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7132,7 +8580,7 @@ func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateRequest.ProtoReflect.Descriptor instead.
 func (*SetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{95}
+	return file_channel_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *SetStateRequest) GetAccount() string {
@@ -7186,7 +8634,7 @@ type SetStateResponse struct {
 
 func (x *SetStateResponse) Reset() {
 	*x = SetStateResponse{}
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7198,7 +8646,7 @@ func (x *SetStateResponse) String() string {
 func (*SetStateResponse) ProtoMessage() {}
 
 func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7211,7 +8659,7 @@ func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateResponse.ProtoReflect.Descriptor instead.
 func (*SetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{96}
+	return file_channel_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *SetStateResponse) GetVersion() uint64 {
@@ -7231,7 +8679,7 @@ type ListStateRequest struct {
 
 func (x *ListStateRequest) Reset() {
 	*x = ListStateRequest{}
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7243,7 +8691,7 @@ func (x *ListStateRequest) String() string {
 func (*ListStateRequest) ProtoMessage() {}
 
 func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7256,7 +8704,7 @@ func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateRequest.ProtoReflect.Descriptor instead.
 func (*ListStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{97}
+	return file_channel_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *ListStateRequest) GetAccount() string {
@@ -7282,7 +8730,7 @@ type ListStateResponse struct {
 
 func (x *ListStateResponse) Reset() {
 	*x = ListStateResponse{}
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7294,7 +8742,7 @@ func (x *ListStateResponse) String() string {
 func (*ListStateResponse) ProtoMessage() {}
 
 func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7307,7 +8755,7 @@ func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateResponse.ProtoReflect.Descriptor instead.
 func (*ListStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{98}
+	return file_channel_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *ListStateResponse) GetKeys() []string {
@@ -7328,7 +8776,7 @@ type KeysRequest struct {
 
 func (x *KeysRequest) Reset() {
 	*x = KeysRequest{}
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7340,7 +8788,7 @@ func (x *KeysRequest) String() string {
 func (*KeysRequest) ProtoMessage() {}
 
 func (x *KeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7353,7 +8801,7 @@ func (x *KeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysRequest.ProtoReflect.Descriptor instead.
 func (*KeysRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{99}
+	return file_channel_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *KeysRequest) GetAccount() string {
@@ -7387,7 +8835,7 @@ type KeysResponse struct {
 
 func (x *KeysResponse) Reset() {
 	*x = KeysResponse{}
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7399,7 +8847,7 @@ func (x *KeysResponse) String() string {
 func (*KeysResponse) ProtoMessage() {}
 
 func (x *KeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7412,7 +8860,7 @@ func (x *KeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysResponse.ProtoReflect.Descriptor instead.
 func (*KeysResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{100}
+	return file_channel_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *KeysResponse) GetDocument() []byte {
@@ -7442,7 +8890,7 @@ type PutMediaRequest struct {
 
 func (x *PutMediaRequest) Reset() {
 	*x = PutMediaRequest{}
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7454,7 +8902,7 @@ func (x *PutMediaRequest) String() string {
 func (*PutMediaRequest) ProtoMessage() {}
 
 func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7467,7 +8915,7 @@ func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaRequest.ProtoReflect.Descriptor instead.
 func (*PutMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{101}
+	return file_channel_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *PutMediaRequest) GetPart() isPutMediaRequest_Part {
@@ -7522,7 +8970,7 @@ type PutMediaHead struct {
 
 func (x *PutMediaHead) Reset() {
 	*x = PutMediaHead{}
-	mi := &file_channel_proto_msgTypes[102]
+	mi := &file_channel_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7534,7 +8982,7 @@ func (x *PutMediaHead) String() string {
 func (*PutMediaHead) ProtoMessage() {}
 
 func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[102]
+	mi := &file_channel_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7547,7 +8995,7 @@ func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaHead.ProtoReflect.Descriptor instead.
 func (*PutMediaHead) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{102}
+	return file_channel_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *PutMediaHead) GetAccount() string {
@@ -7581,7 +9029,7 @@ type PutMediaResponse struct {
 
 func (x *PutMediaResponse) Reset() {
 	*x = PutMediaResponse{}
-	mi := &file_channel_proto_msgTypes[103]
+	mi := &file_channel_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7593,7 +9041,7 @@ func (x *PutMediaResponse) String() string {
 func (*PutMediaResponse) ProtoMessage() {}
 
 func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[103]
+	mi := &file_channel_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7606,7 +9054,7 @@ func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaResponse.ProtoReflect.Descriptor instead.
 func (*PutMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{103}
+	return file_channel_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *PutMediaResponse) GetHandle() string {
@@ -7633,7 +9081,7 @@ type GetMediaRequest struct {
 
 func (x *GetMediaRequest) Reset() {
 	*x = GetMediaRequest{}
-	mi := &file_channel_proto_msgTypes[104]
+	mi := &file_channel_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7645,7 +9093,7 @@ func (x *GetMediaRequest) String() string {
 func (*GetMediaRequest) ProtoMessage() {}
 
 func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[104]
+	mi := &file_channel_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7658,7 +9106,7 @@ func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaRequest.ProtoReflect.Descriptor instead.
 func (*GetMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{104}
+	return file_channel_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *GetMediaRequest) GetAccount() string {
@@ -7688,7 +9136,7 @@ type GetMediaResponse struct {
 
 func (x *GetMediaResponse) Reset() {
 	*x = GetMediaResponse{}
-	mi := &file_channel_proto_msgTypes[105]
+	mi := &file_channel_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7700,7 +9148,7 @@ func (x *GetMediaResponse) String() string {
 func (*GetMediaResponse) ProtoMessage() {}
 
 func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[105]
+	mi := &file_channel_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7713,7 +9161,7 @@ func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaResponse.ProtoReflect.Descriptor instead.
 func (*GetMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{105}
+	return file_channel_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *GetMediaResponse) GetPart() isGetMediaResponse_Part {
@@ -7768,7 +9216,7 @@ type PublishMediaRequest struct {
 
 func (x *PublishMediaRequest) Reset() {
 	*x = PublishMediaRequest{}
-	mi := &file_channel_proto_msgTypes[106]
+	mi := &file_channel_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7780,7 +9228,7 @@ func (x *PublishMediaRequest) String() string {
 func (*PublishMediaRequest) ProtoMessage() {}
 
 func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[106]
+	mi := &file_channel_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7793,7 +9241,7 @@ func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaRequest.ProtoReflect.Descriptor instead.
 func (*PublishMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{106}
+	return file_channel_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *PublishMediaRequest) GetAccount() string {
@@ -7827,7 +9275,7 @@ type PublishMediaResponse struct {
 
 func (x *PublishMediaResponse) Reset() {
 	*x = PublishMediaResponse{}
-	mi := &file_channel_proto_msgTypes[107]
+	mi := &file_channel_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7839,7 +9287,7 @@ func (x *PublishMediaResponse) String() string {
 func (*PublishMediaResponse) ProtoMessage() {}
 
 func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[107]
+	mi := &file_channel_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7852,7 +9300,7 @@ func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaResponse.ProtoReflect.Descriptor instead.
 func (*PublishMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{107}
+	return file_channel_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *PublishMediaResponse) GetUrl() string {
@@ -7882,7 +9330,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_channel_proto_msgTypes[108]
+	mi := &file_channel_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7894,7 +9342,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[108]
+	mi := &file_channel_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7907,7 +9355,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{108}
+	return file_channel_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *HistoryRequest) GetAccount() string {
@@ -7955,7 +9403,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_channel_proto_msgTypes[109]
+	mi := &file_channel_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7967,7 +9415,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[109]
+	mi := &file_channel_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7980,7 +9428,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{109}
+	return file_channel_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *HistoryResponse) GetMessages() []*ThreadMessage {
@@ -8016,7 +9464,7 @@ type ThreadMessage struct {
 
 func (x *ThreadMessage) Reset() {
 	*x = ThreadMessage{}
-	mi := &file_channel_proto_msgTypes[110]
+	mi := &file_channel_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8028,7 +9476,7 @@ func (x *ThreadMessage) String() string {
 func (*ThreadMessage) ProtoMessage() {}
 
 func (x *ThreadMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[110]
+	mi := &file_channel_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8041,7 +9489,7 @@ func (x *ThreadMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadMessage.ProtoReflect.Descriptor instead.
 func (*ThreadMessage) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{110}
+	return file_channel_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *ThreadMessage) GetPosition() string {
@@ -8125,7 +9573,7 @@ type ThreadAuthor struct {
 
 func (x *ThreadAuthor) Reset() {
 	*x = ThreadAuthor{}
-	mi := &file_channel_proto_msgTypes[111]
+	mi := &file_channel_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8137,7 +9585,7 @@ func (x *ThreadAuthor) String() string {
 func (*ThreadAuthor) ProtoMessage() {}
 
 func (x *ThreadAuthor) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[111]
+	mi := &file_channel_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8150,7 +9598,7 @@ func (x *ThreadAuthor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadAuthor.ProtoReflect.Descriptor instead.
 func (*ThreadAuthor) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{111}
+	return file_channel_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *ThreadAuthor) GetKind() ThreadAuthor_Kind {
@@ -8187,7 +9635,7 @@ type ThreadAttachment struct {
 
 func (x *ThreadAttachment) Reset() {
 	*x = ThreadAttachment{}
-	mi := &file_channel_proto_msgTypes[112]
+	mi := &file_channel_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8199,7 +9647,7 @@ func (x *ThreadAttachment) String() string {
 func (*ThreadAttachment) ProtoMessage() {}
 
 func (x *ThreadAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[112]
+	mi := &file_channel_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8212,7 +9660,7 @@ func (x *ThreadAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadAttachment.ProtoReflect.Descriptor instead.
 func (*ThreadAttachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{112}
+	return file_channel_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *ThreadAttachment) GetHandle() string {
@@ -8260,7 +9708,7 @@ type ThreadStatusRequest struct {
 
 func (x *ThreadStatusRequest) Reset() {
 	*x = ThreadStatusRequest{}
-	mi := &file_channel_proto_msgTypes[113]
+	mi := &file_channel_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8272,7 +9720,7 @@ func (x *ThreadStatusRequest) String() string {
 func (*ThreadStatusRequest) ProtoMessage() {}
 
 func (x *ThreadStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[113]
+	mi := &file_channel_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8285,7 +9733,7 @@ func (x *ThreadStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadStatusRequest.ProtoReflect.Descriptor instead.
 func (*ThreadStatusRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{113}
+	return file_channel_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *ThreadStatusRequest) GetAccount() string {
@@ -8316,7 +9764,7 @@ type ThreadStatusResponse struct {
 
 func (x *ThreadStatusResponse) Reset() {
 	*x = ThreadStatusResponse{}
-	mi := &file_channel_proto_msgTypes[114]
+	mi := &file_channel_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8328,7 +9776,7 @@ func (x *ThreadStatusResponse) String() string {
 func (*ThreadStatusResponse) ProtoMessage() {}
 
 func (x *ThreadStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[114]
+	mi := &file_channel_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8341,7 +9789,7 @@ func (x *ThreadStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadStatusResponse.ProtoReflect.Descriptor instead.
 func (*ThreadStatusResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{114}
+	return file_channel_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *ThreadStatusResponse) GetConversation() string {
@@ -8400,7 +9848,7 @@ type WatchThreadsRequest struct {
 
 func (x *WatchThreadsRequest) Reset() {
 	*x = WatchThreadsRequest{}
-	mi := &file_channel_proto_msgTypes[115]
+	mi := &file_channel_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8412,7 +9860,7 @@ func (x *WatchThreadsRequest) String() string {
 func (*WatchThreadsRequest) ProtoMessage() {}
 
 func (x *WatchThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[115]
+	mi := &file_channel_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8425,7 +9873,7 @@ func (x *WatchThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThreadsRequest.ProtoReflect.Descriptor instead.
 func (*WatchThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{115}
+	return file_channel_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *WatchThreadsRequest) GetWatch() uint64 {
@@ -8487,7 +9935,7 @@ type WatchThread struct {
 
 func (x *WatchThread) Reset() {
 	*x = WatchThread{}
-	mi := &file_channel_proto_msgTypes[116]
+	mi := &file_channel_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8499,7 +9947,7 @@ func (x *WatchThread) String() string {
 func (*WatchThread) ProtoMessage() {}
 
 func (x *WatchThread) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[116]
+	mi := &file_channel_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8512,7 +9960,7 @@ func (x *WatchThread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThread.ProtoReflect.Descriptor instead.
 func (*WatchThread) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{116}
+	return file_channel_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *WatchThread) GetAccount() string {
@@ -8544,7 +9992,7 @@ type WatchStop struct {
 
 func (x *WatchStop) Reset() {
 	*x = WatchStop{}
-	mi := &file_channel_proto_msgTypes[117]
+	mi := &file_channel_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8556,7 +10004,7 @@ func (x *WatchStop) String() string {
 func (*WatchStop) ProtoMessage() {}
 
 func (x *WatchStop) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[117]
+	mi := &file_channel_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8569,7 +10017,7 @@ func (x *WatchStop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStop.ProtoReflect.Descriptor instead.
 func (*WatchStop) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{117}
+	return file_channel_proto_rawDescGZIP(), []int{136}
 }
 
 type WatchThreadsResponse struct {
@@ -8587,7 +10035,7 @@ type WatchThreadsResponse struct {
 
 func (x *WatchThreadsResponse) Reset() {
 	*x = WatchThreadsResponse{}
-	mi := &file_channel_proto_msgTypes[118]
+	mi := &file_channel_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8599,7 +10047,7 @@ func (x *WatchThreadsResponse) String() string {
 func (*WatchThreadsResponse) ProtoMessage() {}
 
 func (x *WatchThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[118]
+	mi := &file_channel_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8612,7 +10060,7 @@ func (x *WatchThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThreadsResponse.ProtoReflect.Descriptor instead.
 func (*WatchThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{118}
+	return file_channel_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *WatchThreadsResponse) GetWatch() uint64 {
@@ -8687,7 +10135,7 @@ type WatchLost struct {
 
 func (x *WatchLost) Reset() {
 	*x = WatchLost{}
-	mi := &file_channel_proto_msgTypes[119]
+	mi := &file_channel_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8699,7 +10147,7 @@ func (x *WatchLost) String() string {
 func (*WatchLost) ProtoMessage() {}
 
 func (x *WatchLost) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[119]
+	mi := &file_channel_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8712,7 +10160,7 @@ func (x *WatchLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLost.ProtoReflect.Descriptor instead.
 func (*WatchLost) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{119}
+	return file_channel_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *WatchLost) GetReason() string {
@@ -8732,7 +10180,7 @@ type AvailabilityRequest struct {
 
 func (x *AvailabilityRequest) Reset() {
 	*x = AvailabilityRequest{}
-	mi := &file_channel_proto_msgTypes[120]
+	mi := &file_channel_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8744,7 +10192,7 @@ func (x *AvailabilityRequest) String() string {
 func (*AvailabilityRequest) ProtoMessage() {}
 
 func (x *AvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[120]
+	mi := &file_channel_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8757,7 +10205,7 @@ func (x *AvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*AvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{120}
+	return file_channel_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *AvailabilityRequest) GetAccount() string {
@@ -8787,7 +10235,7 @@ type AvailabilityResponse struct {
 
 func (x *AvailabilityResponse) Reset() {
 	*x = AvailabilityResponse{}
-	mi := &file_channel_proto_msgTypes[121]
+	mi := &file_channel_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8799,7 +10247,7 @@ func (x *AvailabilityResponse) String() string {
 func (*AvailabilityResponse) ProtoMessage() {}
 
 func (x *AvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[121]
+	mi := &file_channel_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8812,7 +10260,7 @@ func (x *AvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*AvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{121}
+	return file_channel_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *AvailabilityResponse) GetOpen() bool {
@@ -8873,7 +10321,7 @@ const file_channel_proto_rawDesc = "" +
 	" \x01(\tR\x10retirementNotice\x12\x1a\n" +
 	"\bservices\x18\v \x03(\tR\bservices\x12D\n" +
 	"\fverification\x18\f \x01(\v2 .guichet.channel.v1.VerificationR\fverification\x12+\n" +
-	"\x11documentation_url\x18\r \x01(\tR\x10documentationUrl\"\xa7\x02\n" +
+	"\x11documentation_url\x18\r \x01(\tR\x10documentationUrl\"\xc5\x02\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -8887,11 +10335,13 @@ const file_channel_proto_rawDesc = "" +
 	"\x05group\x18\n" +
 	" \x01(\tR\x05group\x12\x17\n" +
 	"\ashow_if\x18\v \x01(\tR\x06showIf\x12\x1b\n" +
-	"\ttest_only\x18\f \x01(\bR\btestOnly\"H\n" +
+	"\ttest_only\x18\f \x01(\bR\btestOnly\x12\x1c\n" +
+	"\texclusive\x18\r \x01(\bR\texclusive\"H\n" +
 	"\bCallback\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
-	"\x04help\x18\x03 \x01(\tR\x04help\"\xbf\x05\n" +
+	"\x04help\x18\x03 \x01(\tR\x04help\"\xa5\n" +
+	"\n" +
 	"\fCapabilities\x121\n" +
 	"\x04text\x18\x01 \x01(\v2\x1d.guichet.channel.v1.TextLimitR\x04text\x124\n" +
 	"\x05media\x18\x02 \x03(\v2\x1e.guichet.channel.v1.MediaLimitR\x05media\x12K\n" +
@@ -8915,7 +10365,22 @@ const file_channel_proto_rawDesc = "" +
 	"\rquick_replies\x18\x11 \x01(\rR\fquickReplies\x129\n" +
 	"\n" +
 	"redelivery\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"redelivery\"\xa8\x01\n" +
+	"redelivery\x12\x1f\n" +
+	"\vsplits_text\x18\x13 \x01(\bR\n" +
+	"splitsText\x128\n" +
+	"\aformats\x18\x14 \x03(\x0e2\x1e.guichet.channel.v1.TextFormatR\aformats\x12<\n" +
+	"\ftyping_lasts\x18\x15 \x01(\v2\x19.google.protobuf.DurationR\vtypingLasts\x120\n" +
+	"\x14typing_needs_inbound\x18\x16 \x01(\bR\x12typingNeedsInbound\x12(\n" +
+	"\x10read_needs_token\x18\x17 \x01(\bR\x0ereadNeedsToken\x12+\n" +
+	"\x11delivery_receipts\x18\x18 \x01(\bR\x10deliveryReceipts\x12#\n" +
+	"\rread_receipts\x18\x19 \x01(\bR\freadReceipts\x12%\n" +
+	"\x0esender_picture\x18\x1a \x01(\bR\rsenderPicture\x12\x1a\n" +
+	"\bcontacts\x18\x1b \x01(\bR\bcontacts\x12\x1c\n" +
+	"\tlocations\x18\x1c \x01(\bR\tlocations\x128\n" +
+	"\x18templates_outside_window\x18\x1d \x01(\bR\x16templatesOutsideWindow\x12\x17\n" +
+	"\aopt_out\x18\x1e \x01(\bR\x06optOut\x129\n" +
+	"\achoices\x18\x1f \x01(\v2\x1f.guichet.channel.v1.ChoiceLimitR\achoices\x12.\n" +
+	"\x05rates\x18  \x03(\v2\x18.guichet.channel.v1.RateR\x05rates\"\xa8\x01\n" +
 	"\tTextLimit\x12\x10\n" +
 	"\x03max\x18\x01 \x01(\rR\x03max\x126\n" +
 	"\x04unit\x18\x02 \x01(\x0e2\".guichet.channel.v1.TextLimit.UnitR\x04unit\"Q\n" +
@@ -8929,7 +10394,16 @@ const file_channel_proto_rawDesc = "" +
 	"\n" +
 	"MediaLimit\x12\x14\n" +
 	"\x05types\x18\x01 \x03(\tR\x05types\x12\x1b\n" +
-	"\tmax_bytes\x18\x02 \x01(\x04R\bmaxBytes\"\x83\x02\n" +
+	"\tmax_bytes\x18\x02 \x01(\x04R\bmaxBytes\"R\n" +
+	"\vChoiceLimit\x12\x10\n" +
+	"\x03max\x18\x01 \x01(\rR\x03max\x12\x1b\n" +
+	"\tmax_title\x18\x02 \x01(\rR\bmaxTitle\x12\x14\n" +
+	"\x05links\x18\x03 \x01(\bR\x05links\"\x9c\x01\n" +
+	"\x04Rate\x12;\n" +
+	"\x05scope\x18\x01 \x01(\x0e2%.guichet.channel.v1.RateLimited.ScopeR\x05scope\x12\x14\n" +
+	"\x05calls\x18\x02 \x01(\rR\x05calls\x12+\n" +
+	"\x03per\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03per\x12\x14\n" +
+	"\x05burst\x18\x04 \x01(\rR\x05burst\"\x83\x02\n" +
 	"\fVerification\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x16\n" +
 	"\x06header\x18\x02 \x01(\tR\x06header\x12\x1a\n" +
@@ -9007,7 +10481,7 @@ const file_channel_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\rR\x06status\x124\n" +
 	"\aheaders\x18\x02 \x03(\v2\x1a.guichet.channel.v1.HeaderR\aheaders\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x121\n" +
-	"\x06events\x18\x04 \x03(\v2\x19.guichet.channel.v1.EventR\x06events\"\xfc\r\n" +
+	"\x06events\x18\x04 \x03(\v2\x19.guichet.channel.v1.EventR\x06events\"\xc8\x0e\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12@\n" +
 	"\aaddress\x18\x02 \x03(\v2&.guichet.channel.v1.Event.AddressEntryR\aaddress\x12;\n" +
@@ -9040,7 +10514,8 @@ const file_channel_proto_rawDesc = "" +
 	"\x0fsurvey_answered\x18\x1c \x01(\v2\".guichet.channel.v1.SurveyAnsweredH\x00R\x0esurveyAnswered\x12Z\n" +
 	"\x14live_agent_requested\x18\x1d \x01(\v2&.guichet.channel.v1.LiveAgentRequestedH\x00R\x12liveAgentRequested\x124\n" +
 	"\x06notice\x18\x1e \x01(\v2\x1a.guichet.channel.v1.NoticeH\x00R\x06notice\x127\n" +
-	"\aunknown\x18\x1f \x01(\v2\x1b.guichet.channel.v1.UnknownH\x00R\aunknown\x1a:\n" +
+	"\aunknown\x18\x1f \x01(\v2\x1b.guichet.channel.v1.UnknownH\x00R\aunknown\x12J\n" +
+	"\x0ethread_control\x18  \x01(\v2!.guichet.channel.v1.ThreadControlH\x00R\rthreadControl\x1a:\n" +
 	"\fAddressEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
@@ -9060,7 +10535,7 @@ const file_channel_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x16\n" +
 	"\x06scoped\x18\x03 \x01(\bR\x06scoped\x12\x1a\n" +
-	"\bverified\x18\x04 \x01(\bR\bverified\"\x99\x03\n" +
+	"\bverified\x18\x04 \x01(\bR\bverified\"\x8e\x04\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12@\n" +
@@ -9075,7 +10550,9 @@ const file_channel_proto_rawDesc = "" +
 	"\vquote_token\x18\t \x01(\tR\n" +
 	"quoteToken\x12\x19\n" +
 	"\bno_reply\x18\n" +
-	" \x01(\bR\anoReply\"]\n" +
+	" \x01(\bR\anoReply\x12;\n" +
+	"\bcontacts\x18\v \x03(\v2\x1f.guichet.channel.v1.ContactCardR\bcontacts\x126\n" +
+	"\x06format\x18\f \x01(\x0e2\x1e.guichet.channel.v1.TextFormatR\x06format\"]\n" +
 	"\n" +
 	"ReplyToken\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x129\n" +
@@ -9102,7 +10579,12 @@ const file_channel_proto_rawDesc = "" +
 	"package_id\x18\x01 \x01(\tR\tpackageId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
-	"\bkeywords\x18\x04 \x03(\tR\bkeywords\"\xb5\x01\n" +
+	"\bkeywords\x18\x04 \x03(\tR\bkeywords\"a\n" +
+	"\vContactCard\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06phones\x18\x02 \x03(\tR\x06phones\x12\x16\n" +
+	"\x06emails\x18\x03 \x03(\tR\x06emails\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\"\xb5\x01\n" +
 	"\x06Edited\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x12\n" +
@@ -9176,12 +10658,16 @@ const file_channel_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\",\n" +
 	"\x12LiveAgentRequested\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x82\x01\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"E\n" +
+	"\rThreadControl\x12\x12\n" +
+	"\x04ours\x18\x01 \x01(\bR\x04ours\x12 \n" +
+	"\vapplication\x18\x02 \x01(\tR\vapplication\"\x9e\x01\n" +
 	"\x06Notice\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12'\n" +
 	"\x0faccount_stopped\x18\x03 \x01(\bR\x0eaccountStopped\x12'\n" +
-	"\x0faccount_resumed\x18\x04 \x01(\bR\x0eaccountResumed\"\x9c\x01\n" +
+	"\x0faccount_resumed\x18\x04 \x01(\bR\x0eaccountResumed\x12\x1a\n" +
+	"\btemplate\x18\x05 \x01(\tR\btemplate\"\x9c\x01\n" +
 	"\aUnknown\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x1d\n" +
 	"\n" +
@@ -9189,7 +10675,7 @@ const file_channel_proto_rawDesc = "" +
 	"\n" +
 	"message_id\x18\x03 \x01(\tR\tmessageId\x12?\n" +
 	"\vreply_token\x18\x04 \x01(\v2\x1e.guichet.channel.v1.ReplyTokenR\n" +
-	"replyToken\"\xf3\x04\n" +
+	"replyToken\"\xde\x06\n" +
 	"\vSendRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12F\n" +
 	"\aaddress\x18\x02 \x03(\v2,.guichet.channel.v1.SendRequest.AddressEntryR\aaddress\x12\x1b\n" +
@@ -9204,8 +10690,24 @@ const file_channel_proto_rawDesc = "" +
 	" \x01(\tR\x06resume\x127\n" +
 	"\bprevious\x18\v \x03(\v2\x1b.guichet.channel.v1.AttemptR\bprevious\x12\x1f\n" +
 	"\vquote_token\x18\f \x01(\tR\n" +
-	"quoteToken\x1a:\n" +
+	"quoteToken\x12;\n" +
+	"\btemplate\x18\r \x01(\v2\x1f.guichet.channel.v1.TemplateUseR\btemplate\x124\n" +
+	"\achoices\x18\x0e \x03(\v2\x1a.guichet.channel.v1.ChoiceR\achoices\x126\n" +
+	"\x06format\x18\x0f \x01(\x0e2\x1e.guichet.channel.v1.TextFormatR\x06format\x12!\n" +
+	"\fchannel_json\x18\x10 \x01(\fR\vchannelJson\x12\x1b\n" +
+	"\tquoted_id\x18\x11 \x01(\tR\bquotedId\x1a:\n" +
 	"\fAddressEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"L\n" +
+	"\x06Choice\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x1a\n" +
+	"\bpostback\x18\x02 \x01(\tR\bpostback\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"\xbd\x01\n" +
+	"\vTemplateUse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\x12C\n" +
+	"\x06values\x18\x03 \x03(\v2+.guichet.channel.v1.TemplateUse.ValuesEntryR\x06values\x1a9\n" +
+	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x95\x02\n" +
 	"\aContext\x12?\n" +
@@ -9290,7 +10792,58 @@ const file_channel_proto_rawDesc = "" +
 	"\x13retry_may_duplicate\x18\x01 \x01(\bR\x11retryMayDuplicate\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"G\n" +
 	"\x10ReconcileRequest\x123\n" +
-	"\x04send\x18\x01 \x01(\v2\x1f.guichet.channel.v1.SendRequestR\x04send\"\xeb\x03\n" +
+	"\x04send\x18\x01 \x01(\v2\x1f.guichet.channel.v1.SendRequestR\x04send\"?\n" +
+	"\vPullRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\fR\x06cursor\"\x8a\x01\n" +
+	"\fPullResponse\x12;\n" +
+	"\areached\x18\x01 \x01(\v2\x1f.guichet.channel.v1.PullReachedH\x00R\areached\x125\n" +
+	"\x05ended\x18\x02 \x01(\v2\x1d.guichet.channel.v1.PullEndedH\x00R\x05endedB\x06\n" +
+	"\x04news\"\r\n" +
+	"\vPullReached\"\xf3\x01\n" +
+	"\tPullEnded\x129\n" +
+	"\x05cause\x18\x01 \x01(\x0e2#.guichet.channel.v1.PullEnded.CauseR\x05cause\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12/\n" +
+	"\x05after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05after\"b\n" +
+	"\x05Cause\x12\x15\n" +
+	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eAUTHENTICATION\x10\x01\x12\f\n" +
+	"\bCONFLICT\x10\x02\x12\v\n" +
+	"\aBLOCKED\x10\x03\x12\x13\n" +
+	"\x0fNOTHING_TO_PULL\x10\x04\"+\n" +
+	"\x0fRegisterRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\"E\n" +
+	"\x10RegisterResponse\x121\n" +
+	"\x06checks\x18\x01 \x03(\v2\x19.guichet.channel.v1.CheckR\x06checks\"-\n" +
+	"\x11UnregisterRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\"\x14\n" +
+	"\x12UnregisterResponse\"4\n" +
+	"\x18CheckSubscriptionRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\"\xd1\x01\n" +
+	"\x19CheckSubscriptionResponse\x121\n" +
+	"\x06checks\x18\x01 \x03(\v2\x19.guichet.channel.v1.CheckR\x06checks\x12\x1a\n" +
+	"\bregister\x18\x02 \x01(\bR\bregister\x12B\n" +
+	"\x0flast_failure_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rlastFailureAt\x12!\n" +
+	"\flast_failure\x18\x04 \x01(\tR\vlastFailure\"0\n" +
+	"\x14ListTemplatesRequest\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\"Z\n" +
+	"\x15ListTemplatesResponse\x12A\n" +
+	"\ttemplates\x18\x01 \x03(\v2#.guichet.channel.v1.MessageTemplateR\ttemplates\"\xc8\x02\n" +
+	"\x0fMessageTemplate\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x1a\n" +
+	"\bcategory\x18\x03 \x01(\tR\bcategory\x12B\n" +
+	"\x06status\x18\x04 \x01(\x0e2*.guichet.channel.v1.MessageTemplate.StatusR\x06status\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12\"\n" +
+	"\fplaceholders\x18\a \x03(\tR\fplaceholders\"U\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\f\n" +
+	"\bAPPROVED\x10\x01\x12\v\n" +
+	"\aPENDING\x10\x02\x12\f\n" +
+	"\bREJECTED\x10\x03\x12\n" +
+	"\n" +
+	"\x06PAUSED\x10\x04\"\xeb\x03\n" +
 	"\rSignalRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x122\n" +
 	"\x06thread\x18\x02 \x01(\v2\x1a.guichet.channel.v1.ThreadR\x06thread\x12:\n" +
@@ -9307,9 +10860,12 @@ const file_channel_proto_rawDesc = "" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x1d\n" +
 	"\n" +
-	"read_token\x18\x02 \x01(\tR\treadToken\"!\n" +
+	"read_token\x18\x02 \x01(\tR\treadToken\"w\n" +
 	"\vAgentJoined\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x1f\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
+	"\vpicture_url\x18\x02 \x01(\tR\n" +
+	"pictureUrl\x123\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1f.guichet.channel.v1.Author.KindR\x04kind\"\x1f\n" +
 	"\tAgentLeft\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\x10\n" +
 	"\x0eSignalResponse\"b\n" +
@@ -9539,7 +11095,12 @@ const file_channel_proto_rawDesc = "" +
 	"\x0fagent_available\x18\x02 \x01(\bR\x0eagentAvailable\x125\n" +
 	"\bopens_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aopensAt\x12>\n" +
 	"\rexpected_wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\fexpectedWait\x12\x17\n" +
-	"\ain_line\x18\x05 \x01(\rR\x06inLine*M\n" +
+	"\ain_line\x18\x05 \x01(\rR\x06inLine*B\n" +
+	"\n" +
+	"TextFormat\x12\x1b\n" +
+	"\x17TEXT_FORMAT_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05PLAIN\x10\x01\x12\f\n" +
+	"\bMARKDOWN\x10\x02*M\n" +
 	"\x0eMediaTransport\x12\x1f\n" +
 	"\x1bMEDIA_TRANSPORT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -9569,7 +11130,16 @@ const file_channel_proto_rawDesc = "" +
 	"\aConnect\x12\".guichet.channel.v1.ConnectRequest\x1a#.guichet.channel.v1.ConnectResponse(\x010\x012a\n" +
 	"\n" +
 	"Reconciler\x12S\n" +
-	"\tReconcile\x12$.guichet.channel.v1.ReconcileRequest\x1a .guichet.channel.v1.SendResponse2\xc2\x05\n" +
+	"\tReconcile\x12$.guichet.channel.v1.ReconcileRequest\x1a .guichet.channel.v1.SendResponse2S\n" +
+	"\x04Pull\x12K\n" +
+	"\x04Pull\x12\x1f.guichet.channel.v1.PullRequest\x1a .guichet.channel.v1.PullResponse0\x012\xb4\x02\n" +
+	"\fRegistration\x12U\n" +
+	"\bRegister\x12#.guichet.channel.v1.RegisterRequest\x1a$.guichet.channel.v1.RegisterResponse\x12[\n" +
+	"\n" +
+	"Unregister\x12%.guichet.channel.v1.UnregisterRequest\x1a&.guichet.channel.v1.UnregisterResponse\x12p\n" +
+	"\x11CheckSubscription\x12,.guichet.channel.v1.CheckSubscriptionRequest\x1a-.guichet.channel.v1.CheckSubscriptionResponse2q\n" +
+	"\tTemplates\x12d\n" +
+	"\rListTemplates\x12(.guichet.channel.v1.ListTemplatesRequest\x1a).guichet.channel.v1.ListTemplatesResponse2\xc2\x05\n" +
 	"\x04Host\x12R\n" +
 	"\aReceive\x12\".guichet.channel.v1.ReceiveRequest\x1a#.guichet.channel.v1.ReceiveResponse\x12U\n" +
 	"\bGetState\x12#.guichet.channel.v1.GetStateRequest\x1a$.guichet.channel.v1.GetStateResponse\x12U\n" +
@@ -9597,355 +11167,411 @@ func file_channel_proto_rawDescGZIP() []byte {
 	return file_channel_proto_rawDescData
 }
 
-var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 129)
+var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 149)
 var file_channel_proto_goTypes = []any{
-	(MediaTransport)(0),             // 0: guichet.channel.v1.MediaTransport
-	(TextLimit_Unit)(0),             // 1: guichet.channel.v1.TextLimit.Unit
-	(Check_State)(0),                // 2: guichet.channel.v1.Check.State
-	(Status_State)(0),               // 3: guichet.channel.v1.Status.State
-	(Author_Kind)(0),                // 4: guichet.channel.v1.Author.Kind
-	(Rejected_Cause)(0),             // 5: guichet.channel.v1.Rejected.Cause
-	(RateLimited_Scope)(0),          // 6: guichet.channel.v1.RateLimited.Scope
-	(ThreadAuthor_Kind)(0),          // 7: guichet.channel.v1.ThreadAuthor.Kind
-	(ThreadAttachment_State)(0),     // 8: guichet.channel.v1.ThreadAttachment.State
-	(ThreadStatusResponse_State)(0), // 9: guichet.channel.v1.ThreadStatusResponse.State
-	(*DescribeRequest)(nil),         // 10: guichet.channel.v1.DescribeRequest
-	(*Manifest)(nil),                // 11: guichet.channel.v1.Manifest
-	(*Setting)(nil),                 // 12: guichet.channel.v1.Setting
-	(*Callback)(nil),                // 13: guichet.channel.v1.Callback
-	(*Capabilities)(nil),            // 14: guichet.channel.v1.Capabilities
-	(*TextLimit)(nil),               // 15: guichet.channel.v1.TextLimit
-	(*MediaLimit)(nil),              // 16: guichet.channel.v1.MediaLimit
-	(*Verification)(nil),            // 17: guichet.channel.v1.Verification
-	(*ValidateRequest)(nil),         // 18: guichet.channel.v1.ValidateRequest
-	(*ValidateResponse)(nil),        // 19: guichet.channel.v1.ValidateResponse
-	(*Check)(nil),                   // 20: guichet.channel.v1.Check
-	(*Account)(nil),                 // 21: guichet.channel.v1.Account
-	(*ChannelAddress)(nil),          // 22: guichet.channel.v1.ChannelAddress
-	(*OpenRequest)(nil),             // 23: guichet.channel.v1.OpenRequest
-	(*OpenResponse)(nil),            // 24: guichet.channel.v1.OpenResponse
-	(*CloseRequest)(nil),            // 25: guichet.channel.v1.CloseRequest
-	(*CloseResponse)(nil),           // 26: guichet.channel.v1.CloseResponse
-	(*HealthRequest)(nil),           // 27: guichet.channel.v1.HealthRequest
-	(*HealthResponse)(nil),          // 28: guichet.channel.v1.HealthResponse
-	(*DrainRequest)(nil),            // 29: guichet.channel.v1.DrainRequest
-	(*DrainResponse)(nil),           // 30: guichet.channel.v1.DrainResponse
-	(*WatchRequest)(nil),            // 31: guichet.channel.v1.WatchRequest
-	(*WatchResponse)(nil),           // 32: guichet.channel.v1.WatchResponse
-	(*HTTPRequest)(nil),             // 33: guichet.channel.v1.HTTPRequest
-	(*Header)(nil),                  // 34: guichet.channel.v1.Header
-	(*HTTPResponse)(nil),            // 35: guichet.channel.v1.HTTPResponse
-	(*Event)(nil),                   // 36: guichet.channel.v1.Event
-	(*Thread)(nil),                  // 37: guichet.channel.v1.Thread
-	(*Sender)(nil),                  // 38: guichet.channel.v1.Sender
-	(*Identity)(nil),                // 39: guichet.channel.v1.Identity
-	(*Message)(nil),                 // 40: guichet.channel.v1.Message
-	(*ReplyToken)(nil),              // 41: guichet.channel.v1.ReplyToken
-	(*Attachment)(nil),              // 42: guichet.channel.v1.Attachment
-	(*Location)(nil),                // 43: guichet.channel.v1.Location
-	(*Sticker)(nil),                 // 44: guichet.channel.v1.Sticker
-	(*Edited)(nil),                  // 45: guichet.channel.v1.Edited
-	(*Deleted)(nil),                 // 46: guichet.channel.v1.Deleted
-	(*Reaction)(nil),                // 47: guichet.channel.v1.Reaction
-	(*Postback)(nil),                // 48: guichet.channel.v1.Postback
-	(*Status)(nil),                  // 49: guichet.channel.v1.Status
-	(*Read)(nil),                    // 50: guichet.channel.v1.Read
-	(*Typing)(nil),                  // 51: guichet.channel.v1.Typing
-	(*Blocked)(nil),                 // 52: guichet.channel.v1.Blocked
-	(*Unblocked)(nil),               // 53: guichet.channel.v1.Unblocked
-	(*OptedOut)(nil),                // 54: guichet.channel.v1.OptedOut
-	(*OptedIn)(nil),                 // 55: guichet.channel.v1.OptedIn
-	(*GroupJoined)(nil),             // 56: guichet.channel.v1.GroupJoined
-	(*GroupLeft)(nil),               // 57: guichet.channel.v1.GroupLeft
-	(*IdentityChanged)(nil),         // 58: guichet.channel.v1.IdentityChanged
-	(*ConversationStarted)(nil),     // 59: guichet.channel.v1.ConversationStarted
-	(*ConversationEnded)(nil),       // 60: guichet.channel.v1.ConversationEnded
-	(*SurveyAnswered)(nil),          // 61: guichet.channel.v1.SurveyAnswered
-	(*LiveAgentRequested)(nil),      // 62: guichet.channel.v1.LiveAgentRequested
-	(*Notice)(nil),                  // 63: guichet.channel.v1.Notice
-	(*Unknown)(nil),                 // 64: guichet.channel.v1.Unknown
-	(*SendRequest)(nil),             // 65: guichet.channel.v1.SendRequest
-	(*Context)(nil),                 // 66: guichet.channel.v1.Context
-	(*Attempt)(nil),                 // 67: guichet.channel.v1.Attempt
-	(*Author)(nil),                  // 68: guichet.channel.v1.Author
-	(*OutgoingAttachment)(nil),      // 69: guichet.channel.v1.OutgoingAttachment
-	(*SendResponse)(nil),            // 70: guichet.channel.v1.SendResponse
-	(*Accepted)(nil),                // 71: guichet.channel.v1.Accepted
-	(*Rejected)(nil),                // 72: guichet.channel.v1.Rejected
-	(*WindowClosed)(nil),            // 73: guichet.channel.v1.WindowClosed
-	(*QuotaExhausted)(nil),          // 74: guichet.channel.v1.QuotaExhausted
-	(*RateLimited)(nil),             // 75: guichet.channel.v1.RateLimited
-	(*Retryable)(nil),               // 76: guichet.channel.v1.Retryable
-	(*AuthenticationFailed)(nil),    // 77: guichet.channel.v1.AuthenticationFailed
-	(*AccountBlocked)(nil),          // 78: guichet.channel.v1.AccountBlocked
-	(*OutcomeUnknown)(nil),          // 79: guichet.channel.v1.OutcomeUnknown
-	(*ReconcileRequest)(nil),        // 80: guichet.channel.v1.ReconcileRequest
-	(*SignalRequest)(nil),           // 81: guichet.channel.v1.SignalRequest
-	(*ReadSignal)(nil),              // 82: guichet.channel.v1.ReadSignal
-	(*AgentJoined)(nil),             // 83: guichet.channel.v1.AgentJoined
-	(*AgentLeft)(nil),               // 84: guichet.channel.v1.AgentLeft
-	(*SignalResponse)(nil),          // 85: guichet.channel.v1.SignalResponse
-	(*FetchMediaRequest)(nil),       // 86: guichet.channel.v1.FetchMediaRequest
-	(*FetchMediaResponse)(nil),      // 87: guichet.channel.v1.FetchMediaResponse
-	(*MediaHead)(nil),               // 88: guichet.channel.v1.MediaHead
-	(*MediaNotReady)(nil),           // 89: guichet.channel.v1.MediaNotReady
-	(*MediaGone)(nil),               // 90: guichet.channel.v1.MediaGone
-	(*MediaRefused)(nil),            // 91: guichet.channel.v1.MediaRefused
-	(*FetchProfileRequest)(nil),     // 92: guichet.channel.v1.FetchProfileRequest
-	(*FetchProfileResponse)(nil),    // 93: guichet.channel.v1.FetchProfileResponse
-	(*ConnectRequest)(nil),          // 94: guichet.channel.v1.ConnectRequest
-	(*ConnectResponse)(nil),         // 95: guichet.channel.v1.ConnectResponse
-	(*LiveAccepted)(nil),            // 96: guichet.channel.v1.LiveAccepted
-	(*LivePayload)(nil),             // 97: guichet.channel.v1.LivePayload
-	(*LiveClosed)(nil),              // 98: guichet.channel.v1.LiveClosed
-	(*LiveCredit)(nil),              // 99: guichet.channel.v1.LiveCredit
-	(*ReceiveRequest)(nil),          // 100: guichet.channel.v1.ReceiveRequest
-	(*Cursor)(nil),                  // 101: guichet.channel.v1.Cursor
-	(*ReceiveResponse)(nil),         // 102: guichet.channel.v1.ReceiveResponse
-	(*GetStateRequest)(nil),         // 103: guichet.channel.v1.GetStateRequest
-	(*GetStateResponse)(nil),        // 104: guichet.channel.v1.GetStateResponse
-	(*SetStateRequest)(nil),         // 105: guichet.channel.v1.SetStateRequest
-	(*SetStateResponse)(nil),        // 106: guichet.channel.v1.SetStateResponse
-	(*ListStateRequest)(nil),        // 107: guichet.channel.v1.ListStateRequest
-	(*ListStateResponse)(nil),       // 108: guichet.channel.v1.ListStateResponse
-	(*KeysRequest)(nil),             // 109: guichet.channel.v1.KeysRequest
-	(*KeysResponse)(nil),            // 110: guichet.channel.v1.KeysResponse
-	(*PutMediaRequest)(nil),         // 111: guichet.channel.v1.PutMediaRequest
-	(*PutMediaHead)(nil),            // 112: guichet.channel.v1.PutMediaHead
-	(*PutMediaResponse)(nil),        // 113: guichet.channel.v1.PutMediaResponse
-	(*GetMediaRequest)(nil),         // 114: guichet.channel.v1.GetMediaRequest
-	(*GetMediaResponse)(nil),        // 115: guichet.channel.v1.GetMediaResponse
-	(*PublishMediaRequest)(nil),     // 116: guichet.channel.v1.PublishMediaRequest
-	(*PublishMediaResponse)(nil),    // 117: guichet.channel.v1.PublishMediaResponse
-	(*HistoryRequest)(nil),          // 118: guichet.channel.v1.HistoryRequest
-	(*HistoryResponse)(nil),         // 119: guichet.channel.v1.HistoryResponse
-	(*ThreadMessage)(nil),           // 120: guichet.channel.v1.ThreadMessage
-	(*ThreadAuthor)(nil),            // 121: guichet.channel.v1.ThreadAuthor
-	(*ThreadAttachment)(nil),        // 122: guichet.channel.v1.ThreadAttachment
-	(*ThreadStatusRequest)(nil),     // 123: guichet.channel.v1.ThreadStatusRequest
-	(*ThreadStatusResponse)(nil),    // 124: guichet.channel.v1.ThreadStatusResponse
-	(*WatchThreadsRequest)(nil),     // 125: guichet.channel.v1.WatchThreadsRequest
-	(*WatchThread)(nil),             // 126: guichet.channel.v1.WatchThread
-	(*WatchStop)(nil),               // 127: guichet.channel.v1.WatchStop
-	(*WatchThreadsResponse)(nil),    // 128: guichet.channel.v1.WatchThreadsResponse
-	(*WatchLost)(nil),               // 129: guichet.channel.v1.WatchLost
-	(*AvailabilityRequest)(nil),     // 130: guichet.channel.v1.AvailabilityRequest
-	(*AvailabilityResponse)(nil),    // 131: guichet.channel.v1.AvailabilityResponse
-	nil,                             // 132: guichet.channel.v1.ChannelAddress.AddressEntry
-	nil,                             // 133: guichet.channel.v1.Event.AddressEntry
-	nil,                             // 134: guichet.channel.v1.Postback.ParamsEntry
-	nil,                             // 135: guichet.channel.v1.ConversationStarted.ContextEntry
-	nil,                             // 136: guichet.channel.v1.SurveyAnswered.AnswersEntry
-	nil,                             // 137: guichet.channel.v1.SendRequest.AddressEntry
-	nil,                             // 138: guichet.channel.v1.AvailabilityRequest.AddressEntry
-	(*durationpb.Duration)(nil),     // 139: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),   // 140: google.protobuf.Timestamp
+	(TextFormat)(0),                   // 0: guichet.channel.v1.TextFormat
+	(MediaTransport)(0),               // 1: guichet.channel.v1.MediaTransport
+	(TextLimit_Unit)(0),               // 2: guichet.channel.v1.TextLimit.Unit
+	(Check_State)(0),                  // 3: guichet.channel.v1.Check.State
+	(Status_State)(0),                 // 4: guichet.channel.v1.Status.State
+	(Author_Kind)(0),                  // 5: guichet.channel.v1.Author.Kind
+	(Rejected_Cause)(0),               // 6: guichet.channel.v1.Rejected.Cause
+	(RateLimited_Scope)(0),            // 7: guichet.channel.v1.RateLimited.Scope
+	(PullEnded_Cause)(0),              // 8: guichet.channel.v1.PullEnded.Cause
+	(MessageTemplate_Status)(0),       // 9: guichet.channel.v1.MessageTemplate.Status
+	(ThreadAuthor_Kind)(0),            // 10: guichet.channel.v1.ThreadAuthor.Kind
+	(ThreadAttachment_State)(0),       // 11: guichet.channel.v1.ThreadAttachment.State
+	(ThreadStatusResponse_State)(0),   // 12: guichet.channel.v1.ThreadStatusResponse.State
+	(*DescribeRequest)(nil),           // 13: guichet.channel.v1.DescribeRequest
+	(*Manifest)(nil),                  // 14: guichet.channel.v1.Manifest
+	(*Setting)(nil),                   // 15: guichet.channel.v1.Setting
+	(*Callback)(nil),                  // 16: guichet.channel.v1.Callback
+	(*Capabilities)(nil),              // 17: guichet.channel.v1.Capabilities
+	(*TextLimit)(nil),                 // 18: guichet.channel.v1.TextLimit
+	(*MediaLimit)(nil),                // 19: guichet.channel.v1.MediaLimit
+	(*ChoiceLimit)(nil),               // 20: guichet.channel.v1.ChoiceLimit
+	(*Rate)(nil),                      // 21: guichet.channel.v1.Rate
+	(*Verification)(nil),              // 22: guichet.channel.v1.Verification
+	(*ValidateRequest)(nil),           // 23: guichet.channel.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 24: guichet.channel.v1.ValidateResponse
+	(*Check)(nil),                     // 25: guichet.channel.v1.Check
+	(*Account)(nil),                   // 26: guichet.channel.v1.Account
+	(*ChannelAddress)(nil),            // 27: guichet.channel.v1.ChannelAddress
+	(*OpenRequest)(nil),               // 28: guichet.channel.v1.OpenRequest
+	(*OpenResponse)(nil),              // 29: guichet.channel.v1.OpenResponse
+	(*CloseRequest)(nil),              // 30: guichet.channel.v1.CloseRequest
+	(*CloseResponse)(nil),             // 31: guichet.channel.v1.CloseResponse
+	(*HealthRequest)(nil),             // 32: guichet.channel.v1.HealthRequest
+	(*HealthResponse)(nil),            // 33: guichet.channel.v1.HealthResponse
+	(*DrainRequest)(nil),              // 34: guichet.channel.v1.DrainRequest
+	(*DrainResponse)(nil),             // 35: guichet.channel.v1.DrainResponse
+	(*WatchRequest)(nil),              // 36: guichet.channel.v1.WatchRequest
+	(*WatchResponse)(nil),             // 37: guichet.channel.v1.WatchResponse
+	(*HTTPRequest)(nil),               // 38: guichet.channel.v1.HTTPRequest
+	(*Header)(nil),                    // 39: guichet.channel.v1.Header
+	(*HTTPResponse)(nil),              // 40: guichet.channel.v1.HTTPResponse
+	(*Event)(nil),                     // 41: guichet.channel.v1.Event
+	(*Thread)(nil),                    // 42: guichet.channel.v1.Thread
+	(*Sender)(nil),                    // 43: guichet.channel.v1.Sender
+	(*Identity)(nil),                  // 44: guichet.channel.v1.Identity
+	(*Message)(nil),                   // 45: guichet.channel.v1.Message
+	(*ReplyToken)(nil),                // 46: guichet.channel.v1.ReplyToken
+	(*Attachment)(nil),                // 47: guichet.channel.v1.Attachment
+	(*Location)(nil),                  // 48: guichet.channel.v1.Location
+	(*Sticker)(nil),                   // 49: guichet.channel.v1.Sticker
+	(*ContactCard)(nil),               // 50: guichet.channel.v1.ContactCard
+	(*Edited)(nil),                    // 51: guichet.channel.v1.Edited
+	(*Deleted)(nil),                   // 52: guichet.channel.v1.Deleted
+	(*Reaction)(nil),                  // 53: guichet.channel.v1.Reaction
+	(*Postback)(nil),                  // 54: guichet.channel.v1.Postback
+	(*Status)(nil),                    // 55: guichet.channel.v1.Status
+	(*Read)(nil),                      // 56: guichet.channel.v1.Read
+	(*Typing)(nil),                    // 57: guichet.channel.v1.Typing
+	(*Blocked)(nil),                   // 58: guichet.channel.v1.Blocked
+	(*Unblocked)(nil),                 // 59: guichet.channel.v1.Unblocked
+	(*OptedOut)(nil),                  // 60: guichet.channel.v1.OptedOut
+	(*OptedIn)(nil),                   // 61: guichet.channel.v1.OptedIn
+	(*GroupJoined)(nil),               // 62: guichet.channel.v1.GroupJoined
+	(*GroupLeft)(nil),                 // 63: guichet.channel.v1.GroupLeft
+	(*IdentityChanged)(nil),           // 64: guichet.channel.v1.IdentityChanged
+	(*ConversationStarted)(nil),       // 65: guichet.channel.v1.ConversationStarted
+	(*ConversationEnded)(nil),         // 66: guichet.channel.v1.ConversationEnded
+	(*SurveyAnswered)(nil),            // 67: guichet.channel.v1.SurveyAnswered
+	(*LiveAgentRequested)(nil),        // 68: guichet.channel.v1.LiveAgentRequested
+	(*ThreadControl)(nil),             // 69: guichet.channel.v1.ThreadControl
+	(*Notice)(nil),                    // 70: guichet.channel.v1.Notice
+	(*Unknown)(nil),                   // 71: guichet.channel.v1.Unknown
+	(*SendRequest)(nil),               // 72: guichet.channel.v1.SendRequest
+	(*Choice)(nil),                    // 73: guichet.channel.v1.Choice
+	(*TemplateUse)(nil),               // 74: guichet.channel.v1.TemplateUse
+	(*Context)(nil),                   // 75: guichet.channel.v1.Context
+	(*Attempt)(nil),                   // 76: guichet.channel.v1.Attempt
+	(*Author)(nil),                    // 77: guichet.channel.v1.Author
+	(*OutgoingAttachment)(nil),        // 78: guichet.channel.v1.OutgoingAttachment
+	(*SendResponse)(nil),              // 79: guichet.channel.v1.SendResponse
+	(*Accepted)(nil),                  // 80: guichet.channel.v1.Accepted
+	(*Rejected)(nil),                  // 81: guichet.channel.v1.Rejected
+	(*WindowClosed)(nil),              // 82: guichet.channel.v1.WindowClosed
+	(*QuotaExhausted)(nil),            // 83: guichet.channel.v1.QuotaExhausted
+	(*RateLimited)(nil),               // 84: guichet.channel.v1.RateLimited
+	(*Retryable)(nil),                 // 85: guichet.channel.v1.Retryable
+	(*AuthenticationFailed)(nil),      // 86: guichet.channel.v1.AuthenticationFailed
+	(*AccountBlocked)(nil),            // 87: guichet.channel.v1.AccountBlocked
+	(*OutcomeUnknown)(nil),            // 88: guichet.channel.v1.OutcomeUnknown
+	(*ReconcileRequest)(nil),          // 89: guichet.channel.v1.ReconcileRequest
+	(*PullRequest)(nil),               // 90: guichet.channel.v1.PullRequest
+	(*PullResponse)(nil),              // 91: guichet.channel.v1.PullResponse
+	(*PullReached)(nil),               // 92: guichet.channel.v1.PullReached
+	(*PullEnded)(nil),                 // 93: guichet.channel.v1.PullEnded
+	(*RegisterRequest)(nil),           // 94: guichet.channel.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 95: guichet.channel.v1.RegisterResponse
+	(*UnregisterRequest)(nil),         // 96: guichet.channel.v1.UnregisterRequest
+	(*UnregisterResponse)(nil),        // 97: guichet.channel.v1.UnregisterResponse
+	(*CheckSubscriptionRequest)(nil),  // 98: guichet.channel.v1.CheckSubscriptionRequest
+	(*CheckSubscriptionResponse)(nil), // 99: guichet.channel.v1.CheckSubscriptionResponse
+	(*ListTemplatesRequest)(nil),      // 100: guichet.channel.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),     // 101: guichet.channel.v1.ListTemplatesResponse
+	(*MessageTemplate)(nil),           // 102: guichet.channel.v1.MessageTemplate
+	(*SignalRequest)(nil),             // 103: guichet.channel.v1.SignalRequest
+	(*ReadSignal)(nil),                // 104: guichet.channel.v1.ReadSignal
+	(*AgentJoined)(nil),               // 105: guichet.channel.v1.AgentJoined
+	(*AgentLeft)(nil),                 // 106: guichet.channel.v1.AgentLeft
+	(*SignalResponse)(nil),            // 107: guichet.channel.v1.SignalResponse
+	(*FetchMediaRequest)(nil),         // 108: guichet.channel.v1.FetchMediaRequest
+	(*FetchMediaResponse)(nil),        // 109: guichet.channel.v1.FetchMediaResponse
+	(*MediaHead)(nil),                 // 110: guichet.channel.v1.MediaHead
+	(*MediaNotReady)(nil),             // 111: guichet.channel.v1.MediaNotReady
+	(*MediaGone)(nil),                 // 112: guichet.channel.v1.MediaGone
+	(*MediaRefused)(nil),              // 113: guichet.channel.v1.MediaRefused
+	(*FetchProfileRequest)(nil),       // 114: guichet.channel.v1.FetchProfileRequest
+	(*FetchProfileResponse)(nil),      // 115: guichet.channel.v1.FetchProfileResponse
+	(*ConnectRequest)(nil),            // 116: guichet.channel.v1.ConnectRequest
+	(*ConnectResponse)(nil),           // 117: guichet.channel.v1.ConnectResponse
+	(*LiveAccepted)(nil),              // 118: guichet.channel.v1.LiveAccepted
+	(*LivePayload)(nil),               // 119: guichet.channel.v1.LivePayload
+	(*LiveClosed)(nil),                // 120: guichet.channel.v1.LiveClosed
+	(*LiveCredit)(nil),                // 121: guichet.channel.v1.LiveCredit
+	(*ReceiveRequest)(nil),            // 122: guichet.channel.v1.ReceiveRequest
+	(*Cursor)(nil),                    // 123: guichet.channel.v1.Cursor
+	(*ReceiveResponse)(nil),           // 124: guichet.channel.v1.ReceiveResponse
+	(*GetStateRequest)(nil),           // 125: guichet.channel.v1.GetStateRequest
+	(*GetStateResponse)(nil),          // 126: guichet.channel.v1.GetStateResponse
+	(*SetStateRequest)(nil),           // 127: guichet.channel.v1.SetStateRequest
+	(*SetStateResponse)(nil),          // 128: guichet.channel.v1.SetStateResponse
+	(*ListStateRequest)(nil),          // 129: guichet.channel.v1.ListStateRequest
+	(*ListStateResponse)(nil),         // 130: guichet.channel.v1.ListStateResponse
+	(*KeysRequest)(nil),               // 131: guichet.channel.v1.KeysRequest
+	(*KeysResponse)(nil),              // 132: guichet.channel.v1.KeysResponse
+	(*PutMediaRequest)(nil),           // 133: guichet.channel.v1.PutMediaRequest
+	(*PutMediaHead)(nil),              // 134: guichet.channel.v1.PutMediaHead
+	(*PutMediaResponse)(nil),          // 135: guichet.channel.v1.PutMediaResponse
+	(*GetMediaRequest)(nil),           // 136: guichet.channel.v1.GetMediaRequest
+	(*GetMediaResponse)(nil),          // 137: guichet.channel.v1.GetMediaResponse
+	(*PublishMediaRequest)(nil),       // 138: guichet.channel.v1.PublishMediaRequest
+	(*PublishMediaResponse)(nil),      // 139: guichet.channel.v1.PublishMediaResponse
+	(*HistoryRequest)(nil),            // 140: guichet.channel.v1.HistoryRequest
+	(*HistoryResponse)(nil),           // 141: guichet.channel.v1.HistoryResponse
+	(*ThreadMessage)(nil),             // 142: guichet.channel.v1.ThreadMessage
+	(*ThreadAuthor)(nil),              // 143: guichet.channel.v1.ThreadAuthor
+	(*ThreadAttachment)(nil),          // 144: guichet.channel.v1.ThreadAttachment
+	(*ThreadStatusRequest)(nil),       // 145: guichet.channel.v1.ThreadStatusRequest
+	(*ThreadStatusResponse)(nil),      // 146: guichet.channel.v1.ThreadStatusResponse
+	(*WatchThreadsRequest)(nil),       // 147: guichet.channel.v1.WatchThreadsRequest
+	(*WatchThread)(nil),               // 148: guichet.channel.v1.WatchThread
+	(*WatchStop)(nil),                 // 149: guichet.channel.v1.WatchStop
+	(*WatchThreadsResponse)(nil),      // 150: guichet.channel.v1.WatchThreadsResponse
+	(*WatchLost)(nil),                 // 151: guichet.channel.v1.WatchLost
+	(*AvailabilityRequest)(nil),       // 152: guichet.channel.v1.AvailabilityRequest
+	(*AvailabilityResponse)(nil),      // 153: guichet.channel.v1.AvailabilityResponse
+	nil,                               // 154: guichet.channel.v1.ChannelAddress.AddressEntry
+	nil,                               // 155: guichet.channel.v1.Event.AddressEntry
+	nil,                               // 156: guichet.channel.v1.Postback.ParamsEntry
+	nil,                               // 157: guichet.channel.v1.ConversationStarted.ContextEntry
+	nil,                               // 158: guichet.channel.v1.SurveyAnswered.AnswersEntry
+	nil,                               // 159: guichet.channel.v1.SendRequest.AddressEntry
+	nil,                               // 160: guichet.channel.v1.TemplateUse.ValuesEntry
+	nil,                               // 161: guichet.channel.v1.AvailabilityRequest.AddressEntry
+	(*durationpb.Duration)(nil),       // 162: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),     // 163: google.protobuf.Timestamp
 }
 var file_channel_proto_depIdxs = []int32{
-	12,  // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
-	12,  // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
-	13,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
-	14,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
-	17,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
-	15,  // 5: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
-	16,  // 6: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
-	0,   // 7: guichet.channel.v1.Capabilities.media_transport:type_name -> guichet.channel.v1.MediaTransport
-	139, // 8: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
-	139, // 9: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
-	1,   // 10: guichet.channel.v1.TextLimit.unit:type_name -> guichet.channel.v1.TextLimit.Unit
-	21,  // 11: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
-	20,  // 12: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
-	2,   // 13: guichet.channel.v1.Check.state:type_name -> guichet.channel.v1.Check.State
-	22,  // 14: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
-	132, // 15: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
-	21,  // 16: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
-	34,  // 17: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
-	140, // 18: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
-	34,  // 19: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
-	36,  // 20: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
-	133, // 21: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
-	140, // 22: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
-	37,  // 23: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
-	38,  // 24: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
-	40,  // 25: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
-	45,  // 26: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
-	46,  // 27: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
-	47,  // 28: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
-	48,  // 29: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
-	49,  // 30: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
-	50,  // 31: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
-	51,  // 32: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
-	40,  // 33: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
-	52,  // 34: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
-	53,  // 35: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
-	54,  // 36: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
-	55,  // 37: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
-	56,  // 38: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
-	57,  // 39: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
-	58,  // 40: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
-	59,  // 41: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
-	60,  // 42: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	61,  // 43: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
-	62,  // 44: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
-	63,  // 45: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
-	64,  // 46: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
-	39,  // 47: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
-	42,  // 48: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
-	43,  // 49: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
-	44,  // 50: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
-	41,  // 51: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	140, // 52: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
-	139, // 53: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
-	140, // 54: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
-	140, // 55: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
-	41,  // 56: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	134, // 57: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
-	41,  // 58: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	3,   // 59: guichet.channel.v1.Status.state:type_name -> guichet.channel.v1.Status.State
-	140, // 60: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
-	41,  // 61: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	39,  // 62: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
-	41,  // 63: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	39,  // 64: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
-	39,  // 65: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
-	39,  // 66: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
-	135, // 67: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
-	136, // 68: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
-	41,  // 69: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	137, // 70: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
-	37,  // 71: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
-	39,  // 72: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
-	69,  // 73: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
-	68,  // 74: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
-	66,  // 75: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
-	67,  // 76: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
-	41,  // 77: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	139, // 78: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
-	140, // 79: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
-	140, // 80: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	66,  // 81: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
-	4,   // 82: guichet.channel.v1.Author.kind:type_name -> guichet.channel.v1.Author.Kind
-	71,  // 83: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
-	72,  // 84: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
-	73,  // 85: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
-	74,  // 86: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
-	75,  // 87: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
-	76,  // 88: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
-	77,  // 89: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
-	78,  // 90: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
-	79,  // 91: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
-	5,   // 92: guichet.channel.v1.Rejected.cause:type_name -> guichet.channel.v1.Rejected.Cause
-	139, // 93: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
-	6,   // 94: guichet.channel.v1.RateLimited.scope:type_name -> guichet.channel.v1.RateLimited.Scope
-	139, // 95: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
-	65,  // 96: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
-	37,  // 97: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
-	39,  // 98: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
-	51,  // 99: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
-	82,  // 100: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
-	83,  // 101: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
-	84,  // 102: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
-	60,  // 103: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	88,  // 104: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	89,  // 105: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
-	90,  // 106: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
-	91,  // 107: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
-	139, // 108: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
-	39,  // 109: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
-	37,  // 110: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
-	33,  // 111: guichet.channel.v1.ConnectRequest.opened:type_name -> guichet.channel.v1.HTTPRequest
-	97,  // 112: guichet.channel.v1.ConnectRequest.payload:type_name -> guichet.channel.v1.LivePayload
-	98,  // 113: guichet.channel.v1.ConnectRequest.closed:type_name -> guichet.channel.v1.LiveClosed
-	99,  // 114: guichet.channel.v1.ConnectRequest.credit:type_name -> guichet.channel.v1.LiveCredit
-	96,  // 115: guichet.channel.v1.ConnectResponse.accepted:type_name -> guichet.channel.v1.LiveAccepted
-	35,  // 116: guichet.channel.v1.ConnectResponse.refused:type_name -> guichet.channel.v1.HTTPResponse
-	97,  // 117: guichet.channel.v1.ConnectResponse.payload:type_name -> guichet.channel.v1.LivePayload
-	98,  // 118: guichet.channel.v1.ConnectResponse.closed:type_name -> guichet.channel.v1.LiveClosed
-	99,  // 119: guichet.channel.v1.ConnectResponse.credit:type_name -> guichet.channel.v1.LiveCredit
-	36,  // 120: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
-	101, // 121: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
-	140, // 122: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
-	112, // 123: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
-	88,  // 124: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	139, // 125: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
-	140, // 126: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
-	37,  // 127: guichet.channel.v1.HistoryRequest.thread:type_name -> guichet.channel.v1.Thread
-	120, // 128: guichet.channel.v1.HistoryResponse.messages:type_name -> guichet.channel.v1.ThreadMessage
-	121, // 129: guichet.channel.v1.ThreadMessage.author:type_name -> guichet.channel.v1.ThreadAuthor
-	122, // 130: guichet.channel.v1.ThreadMessage.attachments:type_name -> guichet.channel.v1.ThreadAttachment
-	140, // 131: guichet.channel.v1.ThreadMessage.created_at:type_name -> google.protobuf.Timestamp
-	7,   // 132: guichet.channel.v1.ThreadAuthor.kind:type_name -> guichet.channel.v1.ThreadAuthor.Kind
-	8,   // 133: guichet.channel.v1.ThreadAttachment.state:type_name -> guichet.channel.v1.ThreadAttachment.State
-	37,  // 134: guichet.channel.v1.ThreadStatusRequest.thread:type_name -> guichet.channel.v1.Thread
-	9,   // 135: guichet.channel.v1.ThreadStatusResponse.state:type_name -> guichet.channel.v1.ThreadStatusResponse.State
-	139, // 136: guichet.channel.v1.ThreadStatusResponse.expected_wait:type_name -> google.protobuf.Duration
-	126, // 137: guichet.channel.v1.WatchThreadsRequest.start:type_name -> guichet.channel.v1.WatchThread
-	127, // 138: guichet.channel.v1.WatchThreadsRequest.stop:type_name -> guichet.channel.v1.WatchStop
-	37,  // 139: guichet.channel.v1.WatchThread.thread:type_name -> guichet.channel.v1.Thread
-	120, // 140: guichet.channel.v1.WatchThreadsResponse.message:type_name -> guichet.channel.v1.ThreadMessage
-	124, // 141: guichet.channel.v1.WatchThreadsResponse.status:type_name -> guichet.channel.v1.ThreadStatusResponse
-	129, // 142: guichet.channel.v1.WatchThreadsResponse.lost:type_name -> guichet.channel.v1.WatchLost
-	138, // 143: guichet.channel.v1.AvailabilityRequest.address:type_name -> guichet.channel.v1.AvailabilityRequest.AddressEntry
-	140, // 144: guichet.channel.v1.AvailabilityResponse.opens_at:type_name -> google.protobuf.Timestamp
-	139, // 145: guichet.channel.v1.AvailabilityResponse.expected_wait:type_name -> google.protobuf.Duration
-	10,  // 146: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
-	18,  // 147: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
-	23,  // 148: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
-	25,  // 149: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
-	65,  // 150: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
-	27,  // 151: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
-	29,  // 152: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
-	31,  // 153: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
-	33,  // 154: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
-	86,  // 155: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
-	92,  // 156: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
-	81,  // 157: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
-	94,  // 158: guichet.channel.v1.Live.Connect:input_type -> guichet.channel.v1.ConnectRequest
-	80,  // 159: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
-	100, // 160: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
-	103, // 161: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
-	105, // 162: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
-	107, // 163: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
-	109, // 164: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
-	111, // 165: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
-	114, // 166: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
-	116, // 167: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
-	118, // 168: guichet.channel.v1.Conversations.History:input_type -> guichet.channel.v1.HistoryRequest
-	123, // 169: guichet.channel.v1.Conversations.ThreadStatus:input_type -> guichet.channel.v1.ThreadStatusRequest
-	125, // 170: guichet.channel.v1.Conversations.WatchThreads:input_type -> guichet.channel.v1.WatchThreadsRequest
-	130, // 171: guichet.channel.v1.Conversations.Availability:input_type -> guichet.channel.v1.AvailabilityRequest
-	11,  // 172: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
-	19,  // 173: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
-	24,  // 174: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
-	26,  // 175: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
-	70,  // 176: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
-	28,  // 177: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
-	30,  // 178: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
-	32,  // 179: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
-	35,  // 180: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
-	87,  // 181: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
-	93,  // 182: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
-	85,  // 183: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
-	95,  // 184: guichet.channel.v1.Live.Connect:output_type -> guichet.channel.v1.ConnectResponse
-	70,  // 185: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
-	102, // 186: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
-	104, // 187: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
-	106, // 188: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
-	108, // 189: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
-	110, // 190: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
-	113, // 191: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
-	115, // 192: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
-	117, // 193: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
-	119, // 194: guichet.channel.v1.Conversations.History:output_type -> guichet.channel.v1.HistoryResponse
-	124, // 195: guichet.channel.v1.Conversations.ThreadStatus:output_type -> guichet.channel.v1.ThreadStatusResponse
-	128, // 196: guichet.channel.v1.Conversations.WatchThreads:output_type -> guichet.channel.v1.WatchThreadsResponse
-	131, // 197: guichet.channel.v1.Conversations.Availability:output_type -> guichet.channel.v1.AvailabilityResponse
-	172, // [172:198] is the sub-list for method output_type
-	146, // [146:172] is the sub-list for method input_type
-	146, // [146:146] is the sub-list for extension type_name
-	146, // [146:146] is the sub-list for extension extendee
-	0,   // [0:146] is the sub-list for field type_name
+	15,  // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
+	15,  // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
+	16,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
+	17,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
+	22,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
+	18,  // 5: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
+	19,  // 6: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
+	1,   // 7: guichet.channel.v1.Capabilities.media_transport:type_name -> guichet.channel.v1.MediaTransport
+	162, // 8: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
+	162, // 9: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
+	0,   // 10: guichet.channel.v1.Capabilities.formats:type_name -> guichet.channel.v1.TextFormat
+	162, // 11: guichet.channel.v1.Capabilities.typing_lasts:type_name -> google.protobuf.Duration
+	20,  // 12: guichet.channel.v1.Capabilities.choices:type_name -> guichet.channel.v1.ChoiceLimit
+	21,  // 13: guichet.channel.v1.Capabilities.rates:type_name -> guichet.channel.v1.Rate
+	2,   // 14: guichet.channel.v1.TextLimit.unit:type_name -> guichet.channel.v1.TextLimit.Unit
+	7,   // 15: guichet.channel.v1.Rate.scope:type_name -> guichet.channel.v1.RateLimited.Scope
+	162, // 16: guichet.channel.v1.Rate.per:type_name -> google.protobuf.Duration
+	26,  // 17: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
+	25,  // 18: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
+	3,   // 19: guichet.channel.v1.Check.state:type_name -> guichet.channel.v1.Check.State
+	27,  // 20: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
+	154, // 21: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
+	26,  // 22: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
+	39,  // 23: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
+	163, // 24: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
+	39,  // 25: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
+	41,  // 26: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
+	155, // 27: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
+	163, // 28: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
+	42,  // 29: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
+	43,  // 30: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
+	45,  // 31: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
+	51,  // 32: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
+	52,  // 33: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
+	53,  // 34: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
+	54,  // 35: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
+	55,  // 36: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
+	56,  // 37: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
+	57,  // 38: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
+	45,  // 39: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
+	58,  // 40: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
+	59,  // 41: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
+	60,  // 42: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
+	61,  // 43: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
+	62,  // 44: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
+	63,  // 45: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
+	64,  // 46: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
+	65,  // 47: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
+	66,  // 48: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	67,  // 49: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
+	68,  // 50: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
+	70,  // 51: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
+	71,  // 52: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
+	69,  // 53: guichet.channel.v1.Event.thread_control:type_name -> guichet.channel.v1.ThreadControl
+	44,  // 54: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
+	47,  // 55: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
+	48,  // 56: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
+	49,  // 57: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
+	46,  // 58: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	50,  // 59: guichet.channel.v1.Message.contacts:type_name -> guichet.channel.v1.ContactCard
+	0,   // 60: guichet.channel.v1.Message.format:type_name -> guichet.channel.v1.TextFormat
+	163, // 61: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
+	162, // 62: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
+	163, // 63: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
+	163, // 64: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
+	46,  // 65: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	156, // 66: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
+	46,  // 67: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	4,   // 68: guichet.channel.v1.Status.state:type_name -> guichet.channel.v1.Status.State
+	163, // 69: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
+	46,  // 70: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	44,  // 71: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
+	46,  // 72: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	44,  // 73: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
+	44,  // 74: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
+	44,  // 75: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
+	157, // 76: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
+	158, // 77: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
+	46,  // 78: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	159, // 79: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
+	42,  // 80: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
+	44,  // 81: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
+	78,  // 82: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
+	77,  // 83: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
+	75,  // 84: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
+	76,  // 85: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
+	74,  // 86: guichet.channel.v1.SendRequest.template:type_name -> guichet.channel.v1.TemplateUse
+	73,  // 87: guichet.channel.v1.SendRequest.choices:type_name -> guichet.channel.v1.Choice
+	0,   // 88: guichet.channel.v1.SendRequest.format:type_name -> guichet.channel.v1.TextFormat
+	160, // 89: guichet.channel.v1.TemplateUse.values:type_name -> guichet.channel.v1.TemplateUse.ValuesEntry
+	46,  // 90: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	162, // 91: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
+	163, // 92: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
+	163, // 93: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	75,  // 94: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
+	5,   // 95: guichet.channel.v1.Author.kind:type_name -> guichet.channel.v1.Author.Kind
+	80,  // 96: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
+	81,  // 97: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
+	82,  // 98: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
+	83,  // 99: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
+	84,  // 100: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
+	85,  // 101: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
+	86,  // 102: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
+	87,  // 103: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
+	88,  // 104: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
+	6,   // 105: guichet.channel.v1.Rejected.cause:type_name -> guichet.channel.v1.Rejected.Cause
+	162, // 106: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
+	7,   // 107: guichet.channel.v1.RateLimited.scope:type_name -> guichet.channel.v1.RateLimited.Scope
+	162, // 108: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
+	72,  // 109: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
+	92,  // 110: guichet.channel.v1.PullResponse.reached:type_name -> guichet.channel.v1.PullReached
+	93,  // 111: guichet.channel.v1.PullResponse.ended:type_name -> guichet.channel.v1.PullEnded
+	8,   // 112: guichet.channel.v1.PullEnded.cause:type_name -> guichet.channel.v1.PullEnded.Cause
+	162, // 113: guichet.channel.v1.PullEnded.after:type_name -> google.protobuf.Duration
+	25,  // 114: guichet.channel.v1.RegisterResponse.checks:type_name -> guichet.channel.v1.Check
+	25,  // 115: guichet.channel.v1.CheckSubscriptionResponse.checks:type_name -> guichet.channel.v1.Check
+	163, // 116: guichet.channel.v1.CheckSubscriptionResponse.last_failure_at:type_name -> google.protobuf.Timestamp
+	102, // 117: guichet.channel.v1.ListTemplatesResponse.templates:type_name -> guichet.channel.v1.MessageTemplate
+	9,   // 118: guichet.channel.v1.MessageTemplate.status:type_name -> guichet.channel.v1.MessageTemplate.Status
+	42,  // 119: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
+	44,  // 120: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
+	57,  // 121: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
+	104, // 122: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
+	105, // 123: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
+	106, // 124: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
+	66,  // 125: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	5,   // 126: guichet.channel.v1.AgentJoined.kind:type_name -> guichet.channel.v1.Author.Kind
+	110, // 127: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	111, // 128: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
+	112, // 129: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
+	113, // 130: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
+	162, // 131: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
+	44,  // 132: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
+	42,  // 133: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
+	38,  // 134: guichet.channel.v1.ConnectRequest.opened:type_name -> guichet.channel.v1.HTTPRequest
+	119, // 135: guichet.channel.v1.ConnectRequest.payload:type_name -> guichet.channel.v1.LivePayload
+	120, // 136: guichet.channel.v1.ConnectRequest.closed:type_name -> guichet.channel.v1.LiveClosed
+	121, // 137: guichet.channel.v1.ConnectRequest.credit:type_name -> guichet.channel.v1.LiveCredit
+	118, // 138: guichet.channel.v1.ConnectResponse.accepted:type_name -> guichet.channel.v1.LiveAccepted
+	40,  // 139: guichet.channel.v1.ConnectResponse.refused:type_name -> guichet.channel.v1.HTTPResponse
+	119, // 140: guichet.channel.v1.ConnectResponse.payload:type_name -> guichet.channel.v1.LivePayload
+	120, // 141: guichet.channel.v1.ConnectResponse.closed:type_name -> guichet.channel.v1.LiveClosed
+	121, // 142: guichet.channel.v1.ConnectResponse.credit:type_name -> guichet.channel.v1.LiveCredit
+	41,  // 143: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
+	123, // 144: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
+	163, // 145: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
+	134, // 146: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
+	110, // 147: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	162, // 148: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
+	163, // 149: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
+	42,  // 150: guichet.channel.v1.HistoryRequest.thread:type_name -> guichet.channel.v1.Thread
+	142, // 151: guichet.channel.v1.HistoryResponse.messages:type_name -> guichet.channel.v1.ThreadMessage
+	143, // 152: guichet.channel.v1.ThreadMessage.author:type_name -> guichet.channel.v1.ThreadAuthor
+	144, // 153: guichet.channel.v1.ThreadMessage.attachments:type_name -> guichet.channel.v1.ThreadAttachment
+	163, // 154: guichet.channel.v1.ThreadMessage.created_at:type_name -> google.protobuf.Timestamp
+	10,  // 155: guichet.channel.v1.ThreadAuthor.kind:type_name -> guichet.channel.v1.ThreadAuthor.Kind
+	11,  // 156: guichet.channel.v1.ThreadAttachment.state:type_name -> guichet.channel.v1.ThreadAttachment.State
+	42,  // 157: guichet.channel.v1.ThreadStatusRequest.thread:type_name -> guichet.channel.v1.Thread
+	12,  // 158: guichet.channel.v1.ThreadStatusResponse.state:type_name -> guichet.channel.v1.ThreadStatusResponse.State
+	162, // 159: guichet.channel.v1.ThreadStatusResponse.expected_wait:type_name -> google.protobuf.Duration
+	148, // 160: guichet.channel.v1.WatchThreadsRequest.start:type_name -> guichet.channel.v1.WatchThread
+	149, // 161: guichet.channel.v1.WatchThreadsRequest.stop:type_name -> guichet.channel.v1.WatchStop
+	42,  // 162: guichet.channel.v1.WatchThread.thread:type_name -> guichet.channel.v1.Thread
+	142, // 163: guichet.channel.v1.WatchThreadsResponse.message:type_name -> guichet.channel.v1.ThreadMessage
+	146, // 164: guichet.channel.v1.WatchThreadsResponse.status:type_name -> guichet.channel.v1.ThreadStatusResponse
+	151, // 165: guichet.channel.v1.WatchThreadsResponse.lost:type_name -> guichet.channel.v1.WatchLost
+	161, // 166: guichet.channel.v1.AvailabilityRequest.address:type_name -> guichet.channel.v1.AvailabilityRequest.AddressEntry
+	163, // 167: guichet.channel.v1.AvailabilityResponse.opens_at:type_name -> google.protobuf.Timestamp
+	162, // 168: guichet.channel.v1.AvailabilityResponse.expected_wait:type_name -> google.protobuf.Duration
+	13,  // 169: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
+	23,  // 170: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
+	28,  // 171: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
+	30,  // 172: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
+	72,  // 173: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
+	32,  // 174: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
+	34,  // 175: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
+	36,  // 176: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
+	38,  // 177: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
+	108, // 178: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
+	114, // 179: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
+	103, // 180: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
+	116, // 181: guichet.channel.v1.Live.Connect:input_type -> guichet.channel.v1.ConnectRequest
+	89,  // 182: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
+	90,  // 183: guichet.channel.v1.Pull.Pull:input_type -> guichet.channel.v1.PullRequest
+	94,  // 184: guichet.channel.v1.Registration.Register:input_type -> guichet.channel.v1.RegisterRequest
+	96,  // 185: guichet.channel.v1.Registration.Unregister:input_type -> guichet.channel.v1.UnregisterRequest
+	98,  // 186: guichet.channel.v1.Registration.CheckSubscription:input_type -> guichet.channel.v1.CheckSubscriptionRequest
+	100, // 187: guichet.channel.v1.Templates.ListTemplates:input_type -> guichet.channel.v1.ListTemplatesRequest
+	122, // 188: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
+	125, // 189: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
+	127, // 190: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
+	129, // 191: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
+	131, // 192: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
+	133, // 193: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
+	136, // 194: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
+	138, // 195: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
+	140, // 196: guichet.channel.v1.Conversations.History:input_type -> guichet.channel.v1.HistoryRequest
+	145, // 197: guichet.channel.v1.Conversations.ThreadStatus:input_type -> guichet.channel.v1.ThreadStatusRequest
+	147, // 198: guichet.channel.v1.Conversations.WatchThreads:input_type -> guichet.channel.v1.WatchThreadsRequest
+	152, // 199: guichet.channel.v1.Conversations.Availability:input_type -> guichet.channel.v1.AvailabilityRequest
+	14,  // 200: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
+	24,  // 201: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
+	29,  // 202: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
+	31,  // 203: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
+	79,  // 204: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
+	33,  // 205: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
+	35,  // 206: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
+	37,  // 207: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
+	40,  // 208: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
+	109, // 209: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
+	115, // 210: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
+	107, // 211: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
+	117, // 212: guichet.channel.v1.Live.Connect:output_type -> guichet.channel.v1.ConnectResponse
+	79,  // 213: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
+	91,  // 214: guichet.channel.v1.Pull.Pull:output_type -> guichet.channel.v1.PullResponse
+	95,  // 215: guichet.channel.v1.Registration.Register:output_type -> guichet.channel.v1.RegisterResponse
+	97,  // 216: guichet.channel.v1.Registration.Unregister:output_type -> guichet.channel.v1.UnregisterResponse
+	99,  // 217: guichet.channel.v1.Registration.CheckSubscription:output_type -> guichet.channel.v1.CheckSubscriptionResponse
+	101, // 218: guichet.channel.v1.Templates.ListTemplates:output_type -> guichet.channel.v1.ListTemplatesResponse
+	124, // 219: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
+	126, // 220: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
+	128, // 221: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
+	130, // 222: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
+	132, // 223: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
+	135, // 224: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
+	137, // 225: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
+	139, // 226: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
+	141, // 227: guichet.channel.v1.Conversations.History:output_type -> guichet.channel.v1.HistoryResponse
+	146, // 228: guichet.channel.v1.Conversations.ThreadStatus:output_type -> guichet.channel.v1.ThreadStatusResponse
+	150, // 229: guichet.channel.v1.Conversations.WatchThreads:output_type -> guichet.channel.v1.WatchThreadsResponse
+	153, // 230: guichet.channel.v1.Conversations.Availability:output_type -> guichet.channel.v1.AvailabilityResponse
+	200, // [200:231] is the sub-list for method output_type
+	169, // [169:200] is the sub-list for method input_type
+	169, // [169:169] is the sub-list for extension type_name
+	169, // [169:169] is the sub-list for extension extendee
+	0,   // [0:169] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -9953,8 +11579,8 @@ func file_channel_proto_init() {
 	if File_channel_proto != nil {
 		return
 	}
-	file_channel_proto_msgTypes[12].OneofWrappers = []any{}
-	file_channel_proto_msgTypes[26].OneofWrappers = []any{
+	file_channel_proto_msgTypes[14].OneofWrappers = []any{}
+	file_channel_proto_msgTypes[28].OneofWrappers = []any{
 		(*Event_Message)(nil),
 		(*Event_Edited)(nil),
 		(*Event_Deleted)(nil),
@@ -9977,8 +11603,9 @@ func file_channel_proto_init() {
 		(*Event_LiveAgentRequested)(nil),
 		(*Event_Notice)(nil),
 		(*Event_Unknown)(nil),
+		(*Event_ThreadControl)(nil),
 	}
-	file_channel_proto_msgTypes[60].OneofWrappers = []any{
+	file_channel_proto_msgTypes[66].OneofWrappers = []any{
 		(*SendResponse_Accepted)(nil),
 		(*SendResponse_Rejected)(nil),
 		(*SendResponse_WindowClosed)(nil),
@@ -9989,46 +11616,50 @@ func file_channel_proto_init() {
 		(*SendResponse_AccountBlocked)(nil),
 		(*SendResponse_Unknown)(nil),
 	}
-	file_channel_proto_msgTypes[71].OneofWrappers = []any{
+	file_channel_proto_msgTypes[78].OneofWrappers = []any{
+		(*PullResponse_Reached)(nil),
+		(*PullResponse_Ended)(nil),
+	}
+	file_channel_proto_msgTypes[90].OneofWrappers = []any{
 		(*SignalRequest_Typing)(nil),
 		(*SignalRequest_Read)(nil),
 		(*SignalRequest_AgentJoined)(nil),
 		(*SignalRequest_AgentLeft)(nil),
 		(*SignalRequest_ConversationEnded)(nil),
 	}
-	file_channel_proto_msgTypes[77].OneofWrappers = []any{
+	file_channel_proto_msgTypes[96].OneofWrappers = []any{
 		(*FetchMediaResponse_Head)(nil),
 		(*FetchMediaResponse_Chunk)(nil),
 		(*FetchMediaResponse_NotReady)(nil),
 		(*FetchMediaResponse_Gone)(nil),
 		(*FetchMediaResponse_Refused)(nil),
 	}
-	file_channel_proto_msgTypes[84].OneofWrappers = []any{
+	file_channel_proto_msgTypes[103].OneofWrappers = []any{
 		(*ConnectRequest_Opened)(nil),
 		(*ConnectRequest_Payload)(nil),
 		(*ConnectRequest_Closed)(nil),
 		(*ConnectRequest_Credit)(nil),
 	}
-	file_channel_proto_msgTypes[85].OneofWrappers = []any{
+	file_channel_proto_msgTypes[104].OneofWrappers = []any{
 		(*ConnectResponse_Accepted)(nil),
 		(*ConnectResponse_Refused)(nil),
 		(*ConnectResponse_Payload)(nil),
 		(*ConnectResponse_Closed)(nil),
 		(*ConnectResponse_Credit)(nil),
 	}
-	file_channel_proto_msgTypes[101].OneofWrappers = []any{
+	file_channel_proto_msgTypes[120].OneofWrappers = []any{
 		(*PutMediaRequest_Head)(nil),
 		(*PutMediaRequest_Chunk)(nil),
 	}
-	file_channel_proto_msgTypes[105].OneofWrappers = []any{
+	file_channel_proto_msgTypes[124].OneofWrappers = []any{
 		(*GetMediaResponse_Head)(nil),
 		(*GetMediaResponse_Chunk)(nil),
 	}
-	file_channel_proto_msgTypes[115].OneofWrappers = []any{
+	file_channel_proto_msgTypes[134].OneofWrappers = []any{
 		(*WatchThreadsRequest_Start)(nil),
 		(*WatchThreadsRequest_Stop)(nil),
 	}
-	file_channel_proto_msgTypes[118].OneofWrappers = []any{
+	file_channel_proto_msgTypes[137].OneofWrappers = []any{
 		(*WatchThreadsResponse_Message)(nil),
 		(*WatchThreadsResponse_Status)(nil),
 		(*WatchThreadsResponse_Lost)(nil),
@@ -10038,10 +11669,10 @@ func file_channel_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
-			NumEnums:      10,
-			NumMessages:   129,
+			NumEnums:      13,
+			NumMessages:   149,
 			NumExtensions: 0,
-			NumServices:   9,
+			NumServices:   12,
 		},
 		GoTypes:           file_channel_proto_goTypes,
 		DependencyIndexes: file_channel_proto_depIdxs,

@@ -1076,6 +1076,423 @@ var Reconciler_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	Pull_Pull_FullMethodName = "/guichet.channel.v1.Pull/Pull"
+)
+
+// PullClient is the client API for Pull service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Pull is served by plugins that fetch from the provider instead of being called by it.
+type PullClient interface {
+	// Pull fetches for one account until the host ends the call. It is the lease of the account: the host never has two of
+	// them open at once, not over an upgrade either. Each batch goes through Host.Receive with the cursor of the name "pull",
+	// and the provider is asked for more, or told that it may forget, only when that has returned. When the call ends the
+	// host waits (1 s to 2 min, or as PullEnded says) and calls again with the cursor that is stored.
+	Pull(ctx context.Context, in *PullRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PullResponse], error)
+}
+
+type pullClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewPullClient(cc grpc.ClientConnInterface) PullClient {
+	return &pullClient{cc}
+}
+
+func (c *pullClient) Pull(ctx context.Context, in *PullRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[PullResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Pull_ServiceDesc.Streams[0], Pull_Pull_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PullRequest, PullResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Pull_PullClient = grpc.ServerStreamingClient[PullResponse]
+
+// PullServer is the server API for Pull service.
+// All implementations must embed UnimplementedPullServer
+// for forward compatibility.
+//
+// Pull is served by plugins that fetch from the provider instead of being called by it.
+type PullServer interface {
+	// Pull fetches for one account until the host ends the call. It is the lease of the account: the host never has two of
+	// them open at once, not over an upgrade either. Each batch goes through Host.Receive with the cursor of the name "pull",
+	// and the provider is asked for more, or told that it may forget, only when that has returned. When the call ends the
+	// host waits (1 s to 2 min, or as PullEnded says) and calls again with the cursor that is stored.
+	Pull(*PullRequest, grpc.ServerStreamingServer[PullResponse]) error
+	mustEmbedUnimplementedPullServer()
+}
+
+// UnimplementedPullServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedPullServer struct{}
+
+func (UnimplementedPullServer) Pull(*PullRequest, grpc.ServerStreamingServer[PullResponse]) error {
+	return status.Error(codes.Unimplemented, "method Pull not implemented")
+}
+func (UnimplementedPullServer) mustEmbedUnimplementedPullServer() {}
+func (UnimplementedPullServer) testEmbeddedByValue()              {}
+
+// UnsafePullServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to PullServer will
+// result in compilation errors.
+type UnsafePullServer interface {
+	mustEmbedUnimplementedPullServer()
+}
+
+func RegisterPullServer(s grpc.ServiceRegistrar, srv PullServer) {
+	// If the following call panics, it indicates UnimplementedPullServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Pull_ServiceDesc, srv)
+}
+
+func _Pull_Pull_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PullRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PullServer).Pull(m, &grpc.GenericServerStream[PullRequest, PullResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Pull_PullServer = grpc.ServerStreamingServer[PullResponse]
+
+// Pull_ServiceDesc is the grpc.ServiceDesc for Pull service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Pull_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "guichet.channel.v1.Pull",
+	HandlerType: (*PullServer)(nil),
+	Methods:     []grpc.MethodDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Pull",
+			Handler:       _Pull_Pull_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "channel.proto",
+}
+
+const (
+	Registration_Register_FullMethodName          = "/guichet.channel.v1.Registration/Register"
+	Registration_Unregister_FullMethodName        = "/guichet.channel.v1.Registration/Unregister"
+	Registration_CheckSubscription_FullMethodName = "/guichet.channel.v1.Registration/CheckSubscription"
+)
+
+// RegistrationClient is the client API for Registration service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Registration is served by plugins that can tell the provider the callback address of an account.
+type RegistrationClient interface {
+	// Register makes the provider call this account's address, and is repeated without harm. The host calls it when
+	// CheckSubscription says that it would help.
+	Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error)
+	// Unregister makes the provider stop calling. The host calls it when the account is removed, not when it stops.
+	Unregister(ctx context.Context, in *UnregisterRequest, opts ...grpc.CallOption) (*UnregisterResponse, error)
+	// CheckSubscription asks the provider whether it calls, and how the last calls went. It changes nothing. The host calls
+	// it soon after Open, then every ten minutes, and at once when somebody asks for it.
+	CheckSubscription(ctx context.Context, in *CheckSubscriptionRequest, opts ...grpc.CallOption) (*CheckSubscriptionResponse, error)
+}
+
+type registrationClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewRegistrationClient(cc grpc.ClientConnInterface) RegistrationClient {
+	return &registrationClient{cc}
+}
+
+func (c *registrationClient) Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RegisterResponse)
+	err := c.cc.Invoke(ctx, Registration_Register_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registrationClient) Unregister(ctx context.Context, in *UnregisterRequest, opts ...grpc.CallOption) (*UnregisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UnregisterResponse)
+	err := c.cc.Invoke(ctx, Registration_Unregister_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *registrationClient) CheckSubscription(ctx context.Context, in *CheckSubscriptionRequest, opts ...grpc.CallOption) (*CheckSubscriptionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckSubscriptionResponse)
+	err := c.cc.Invoke(ctx, Registration_CheckSubscription_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// RegistrationServer is the server API for Registration service.
+// All implementations must embed UnimplementedRegistrationServer
+// for forward compatibility.
+//
+// Registration is served by plugins that can tell the provider the callback address of an account.
+type RegistrationServer interface {
+	// Register makes the provider call this account's address, and is repeated without harm. The host calls it when
+	// CheckSubscription says that it would help.
+	Register(context.Context, *RegisterRequest) (*RegisterResponse, error)
+	// Unregister makes the provider stop calling. The host calls it when the account is removed, not when it stops.
+	Unregister(context.Context, *UnregisterRequest) (*UnregisterResponse, error)
+	// CheckSubscription asks the provider whether it calls, and how the last calls went. It changes nothing. The host calls
+	// it soon after Open, then every ten minutes, and at once when somebody asks for it.
+	CheckSubscription(context.Context, *CheckSubscriptionRequest) (*CheckSubscriptionResponse, error)
+	mustEmbedUnimplementedRegistrationServer()
+}
+
+// UnimplementedRegistrationServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedRegistrationServer struct{}
+
+func (UnimplementedRegistrationServer) Register(context.Context, *RegisterRequest) (*RegisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Register not implemented")
+}
+func (UnimplementedRegistrationServer) Unregister(context.Context, *UnregisterRequest) (*UnregisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Unregister not implemented")
+}
+func (UnimplementedRegistrationServer) CheckSubscription(context.Context, *CheckSubscriptionRequest) (*CheckSubscriptionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CheckSubscription not implemented")
+}
+func (UnimplementedRegistrationServer) mustEmbedUnimplementedRegistrationServer() {}
+func (UnimplementedRegistrationServer) testEmbeddedByValue()                      {}
+
+// UnsafeRegistrationServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to RegistrationServer will
+// result in compilation errors.
+type UnsafeRegistrationServer interface {
+	mustEmbedUnimplementedRegistrationServer()
+}
+
+func RegisterRegistrationServer(s grpc.ServiceRegistrar, srv RegistrationServer) {
+	// If the following call panics, it indicates UnimplementedRegistrationServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Registration_ServiceDesc, srv)
+}
+
+func _Registration_Register_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RegisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistrationServer).Register(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Registration_Register_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistrationServer).Register(ctx, req.(*RegisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Registration_Unregister_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnregisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistrationServer).Unregister(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Registration_Unregister_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistrationServer).Unregister(ctx, req.(*UnregisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Registration_CheckSubscription_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckSubscriptionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RegistrationServer).CheckSubscription(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Registration_CheckSubscription_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RegistrationServer).CheckSubscription(ctx, req.(*CheckSubscriptionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Registration_ServiceDesc is the grpc.ServiceDesc for Registration service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Registration_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "guichet.channel.v1.Registration",
+	HandlerType: (*RegistrationServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Register",
+			Handler:    _Registration_Register_Handler,
+		},
+		{
+			MethodName: "Unregister",
+			Handler:    _Registration_Unregister_Handler,
+		},
+		{
+			MethodName: "CheckSubscription",
+			Handler:    _Registration_CheckSubscription_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "channel.proto",
+}
+
+const (
+	Templates_ListTemplates_FullMethodName = "/guichet.channel.v1.Templates/ListTemplates"
+)
+
+// TemplatesClient is the client API for Templates service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Templates is served by plugins whose provider keeps a catalogue of approved messages.
+type TemplatesClient interface {
+	// ListTemplates returns the whole catalogue of an account.
+	ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error)
+}
+
+type templatesClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewTemplatesClient(cc grpc.ClientConnInterface) TemplatesClient {
+	return &templatesClient{cc}
+}
+
+func (c *templatesClient) ListTemplates(ctx context.Context, in *ListTemplatesRequest, opts ...grpc.CallOption) (*ListTemplatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTemplatesResponse)
+	err := c.cc.Invoke(ctx, Templates_ListTemplates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TemplatesServer is the server API for Templates service.
+// All implementations must embed UnimplementedTemplatesServer
+// for forward compatibility.
+//
+// Templates is served by plugins whose provider keeps a catalogue of approved messages.
+type TemplatesServer interface {
+	// ListTemplates returns the whole catalogue of an account.
+	ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error)
+	mustEmbedUnimplementedTemplatesServer()
+}
+
+// UnimplementedTemplatesServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedTemplatesServer struct{}
+
+func (UnimplementedTemplatesServer) ListTemplates(context.Context, *ListTemplatesRequest) (*ListTemplatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTemplates not implemented")
+}
+func (UnimplementedTemplatesServer) mustEmbedUnimplementedTemplatesServer() {}
+func (UnimplementedTemplatesServer) testEmbeddedByValue()                   {}
+
+// UnsafeTemplatesServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to TemplatesServer will
+// result in compilation errors.
+type UnsafeTemplatesServer interface {
+	mustEmbedUnimplementedTemplatesServer()
+}
+
+func RegisterTemplatesServer(s grpc.ServiceRegistrar, srv TemplatesServer) {
+	// If the following call panics, it indicates UnimplementedTemplatesServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Templates_ServiceDesc, srv)
+}
+
+func _Templates_ListTemplates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTemplatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TemplatesServer).ListTemplates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Templates_ListTemplates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TemplatesServer).ListTemplates(ctx, req.(*ListTemplatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Templates_ServiceDesc is the grpc.ServiceDesc for Templates service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Templates_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "guichet.channel.v1.Templates",
+	HandlerType: (*TemplatesServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ListTemplates",
+			Handler:    _Templates_ListTemplates_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "channel.proto",
+}
+
+const (
 	Host_Receive_FullMethodName      = "/guichet.channel.v1.Host/Receive"
 	Host_GetState_FullMethodName     = "/guichet.channel.v1.Host/GetState"
 	Host_SetState_FullMethodName     = "/guichet.channel.v1.Host/SetState"

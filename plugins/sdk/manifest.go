@@ -15,14 +15,13 @@ type Manifest struct {
 	RetirementNotice string
 	Verification     *Verification
 	DocumentationURL string
-	// Webhook, Media, Profiles, Signals, Reconciler, Live: Serve must know before an account is open which optional
-	// interfaces the channels implement.
+	// Services: Serve must know before an account is open which optional interfaces the channels implement.
 	Services Services
 }
 
 // Services names the optional interfaces that the plugin's channels implement.
 type Services struct {
-	Webhook, Media, Profiles, Signals, Reconciler, Live bool
+	Webhook, Media, Profiles, Signals, Reconciler, Live, Pull, Registration, Templates bool
 }
 
 // Callback is a path below the account that the provider calls.

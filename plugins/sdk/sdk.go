@@ -22,4 +22,6 @@ var (
 	ErrStateAbsent = errors.New("sdk: no such state")
 	// ErrKeysUnavailable means that a provider's keys cannot be had now: answer 503, never 401.
 	ErrKeysUnavailable = errors.New("sdk: keys unavailable")
+	// ErrNothingToPull is returned by Pull where the provider calls the account instead.
+	ErrNothingToPull = errors.New("sdk: nothing to pull")
 )
