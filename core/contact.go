@@ -60,3 +60,15 @@ type Identity struct {
 	// ProfileAt is when the provider's profile was last fetched; zero when never.
 	ProfileAt time.Time `json:"profile_at,omitzero"`
 }
+
+// ContactMove is what is left to do after an identity has changed hands: its conversations follow, in chunks.
+type ContactMove struct {
+	ID       ID          `json:"id"`
+	Identity IdentityKey `json:"identity"`
+	To       ID          `json:"to"` // the contact that it went to
+	// Rest is whose the other conversations are that lie under an alias which is one no longer.
+	Rest ID `json:"rest"`
+	// Lists are the contacts under which its conversations may lie, without those that have been gone through.
+	Lists  []ID   `json:"lists"`
+	Cursor string `json:"cursor,omitempty"` // where the first list goes on
+}

@@ -127,7 +127,7 @@ func (d *Data) open(ctx context.Context) (err error) {
 	if d.blobs, err = blob.Open(filepath.Join(d.dir, "blobs"), nil); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(ctx, d.db, store.Options{Backup: d.backupBeforeMigration}); err != nil {
+	if d.store, err = store.Open(ctx, d.db, store.Options{Backup: d.backupBeforeMigration, Log: d.log.Info}); err != nil {
 		return err
 	}
 	d.history = &history{store: d.store, keys: d.keys}
@@ -146,7 +146,7 @@ func (d *Data) backupBeforeMigration(ctx context.Context, db kv.DB, from int) er
 	if err := errors.Join(store.WriteBackup(ctx, f, db, from, o), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	d.log.Info("the store is brought to this version's schema; a backup of it is kept", "from", from, "backup", name)
+	d.log.Info("a backup of the store is kept before it is brought to this version's schema", "from", from, "backup", name)
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 //	s v name                  setting: configuration.go
 //	s p account 0 key         a plugin's state: state.go
 //	s w account 0 id16        webhook request kept for later: state.go
+//	s x id16                  conversations that follow an identity: moves.go
 //	s .                       schema: schema.go
 const (
 	systemCredential    = 'c'
@@ -37,6 +38,7 @@ const (
 	systemSetting       = 'v'
 	systemPluginState   = 'p'
 	systemSpool         = 'w'
+	systemContactMove   = 'x'
 	systemSchema        = '.'
 )
 

@@ -17,7 +17,7 @@ import (
 // The export is JSON Lines: one object a line, UTF-8, in a fixed order, the same bytes for the same records. The first
 // member of every line is "kind". The first line is
 //
-//	{"kind":"guichet","format":1,"schema":1}
+//	{"kind":"guichet","format":1,"schema":2}
 //
 // and every other line is one record:
 //

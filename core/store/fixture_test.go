@@ -174,6 +174,7 @@ func populate(t testing.TB, s *Store) {
 		tx.PutUpload(&core.Upload{ID: id(40), Agent: "alice", Hash: hashC, Name: "a.pdf", Type: "application/pdf", Size: 3, CreatedAt: start})
 		tx.PutUpload(&core.Upload{ID: id(41), Agent: "alice", Hash: hashA, Name: "b.png", Type: "image/png", Size: 3, CreatedAt: start})
 		tx.AddAudit(&core.AuditEntry{ID: id(50), Actor: "cli", Act: "agent.added", Subject: "alice", Details: map[string]string{"role": "agent"}})
+		tx.PutContactMove(&core.ContactMove{ID: id(51), Identity: identity, To: id(2), Rest: id(3), Lists: []core.ID{id(3)}})
 		tx.AddConfiguration(&core.AppliedConfiguration{Revision: 1, At: start, By: "cli", Text: "[server]", Sealed: []byte{1, 2}, Hash: "h"})
 		tx.PutSpooled("shop-line", id(60), []byte("POST / HTTP/1.1"))
 		tx.PutSpooledBlob("shop-line", id(61), hashB)

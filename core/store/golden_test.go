@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,7 +76,13 @@ func openGolden(t *testing.T, schema int, db kv.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+	// Only the first line names the schema. The records are the same.
+	head, records, _ := strings.Cut(got.String(), "\n")
+	wantHead, wantRecords, _ := strings.Cut(string(want), "\n")
+	if schema == Schema && head != wantHead {
+		t.Errorf("the export begins with %s, want %s", head, wantHead)
+	}
+	if diff := cmp.Diff(wantRecords, records); diff != "" {
 		t.Errorf("the records say something else:\n%s", diff)
 	}
 }

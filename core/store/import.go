@@ -160,10 +160,10 @@ func header(name string, raw []byte) error {
 	if name != headerKind || json.Unmarshal(raw, &h) != nil {
 		return core.Errorf(core.Invalid, `this is not an export: its first line must be {"kind":%q, …}`, headerKind)
 	}
-	if h.Format != exportFormat || h.Schema != Schema {
+	if h.Format != exportFormat || h.Schema < recordsSince || h.Schema > Schema {
 		return core.Errorf(core.Invalid,
-			"this export has format %d and schema %d, this version reads format %d and schema %d: import it with the version that wrote it, and upgrade then",
-			h.Format, h.Schema, exportFormat, Schema)
+			"this export has format %d and schema %d, this version reads format %d and the schemas from %d to %d: import it with the version that wrote it, and upgrade then",
+			h.Format, h.Schema, exportFormat, recordsSince, Schema)
 	}
 	return nil
 }

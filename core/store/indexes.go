@@ -1,76 +1,136 @@
 package store
 
 import (
-	"context"
-	"fmt"
+	"errors"
 
-	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
 )
 
-// indexesNow numbers the index entries that records have in this version. A further index of records that may be there
-// already raises it and names their families in indexSteps: Open then writes the entries that are missing. That is no
-// migration, because the records, and what they mean, stay as they are.
-const indexesNow = 2
+// How much one transaction of completeIndexes does. A contact has up to 25 entries, a conversation one of those that
+// are written here.
+const (
+	dropChunk         = 1000 // entries
+	contactChunk      = 40   // records
+	conversationChunk = 100  // records
+)
 
-// indexSteps holds, by number, the families whose records gained index entries with it.
-var indexSteps = map[int][]family{
-	1: {familyContact, familyIdentity}, // words, and the aliases of contacts
-	2: {familyConversation},            // the conversations of a thread
+// indexStages are the steps of completeIndexes: where each works, and how it does one chunk of it.
+var indexStages = []struct {
+	prefix key
+	chunk  func(tx *Tx, prefix, from key) (next key, err error)
+}{
+	{newKey(familyAlias), (*Tx).dropEntries},
+	{newKey(familyWord), (*Tx).dropEntries},
+	{newKey(familyList, listThread), (*Tx).dropEntries},
+	{newKey(familyContact), (*Tx).completeRecords},
+	{newKey(familyIdentity), (*Tx).completeRecords},
+	{newKey(familyConversation), (*Tx).completeConversations},
 }
 
-// indexChunk is how many records get their entries in one transaction.
-const indexChunk = 40
-
-// completeIndexes brings the index entries of a store that an earlier version wrote up to date, in chunks. Writing an
-// entry that is there already changes nothing, so that an interruption only means beginning again.
-func (s *Store) completeIndexes(ctx context.Context) error {
-	at, err := s.schema(ctx, Schema)
-	if err != nil || at.Indexes >= indexesNow {
-		return err
+// completeIndexes is the migration from schema 1: it writes the index entries that came with schema 2. Entries that are
+// there already go first. They are from a version that wrote some while it still called its schema 1; what an earlier
+// version has changed after that one, they do not show. The cursor is the number of the stage and where it goes on.
+func completeIndexes(tx *Tx, cursor []byte) ([]byte, error) {
+	stage, from := 0, key(nil)
+	if len(cursor) > 0 {
+		stage, from = int(cursor[0]), cursor[1:]
 	}
-	for step := at.Indexes + 1; step <= indexesNow; step++ {
-		for _, f := range indexSteps[step] {
-			for next := newKey(f); next != nil; {
-				if err := s.UpdateLow(ctx, func(tx *Tx) (err error) {
-					next, err = tx.completeFrom(f, next)
-					return err
-				}); err != nil {
-					return fmt.Errorf("complete the indexes: %w", err)
-				}
-			}
+	if stage >= len(indexStages) {
+		return nil, errors.New("it was begun by another version of Guichet, which has to end it")
+	}
+	do := indexStages[stage]
+	if len(from) == 0 {
+		from = do.prefix
+	}
+	next, err := do.chunk(tx, do.prefix, from)
+	if err != nil {
+		return nil, err
+	}
+	if next == nil {
+		if stage++; stage == len(indexStages) {
+			return nil, nil
 		}
 	}
-	return s.Update(ctx, func(tx *Tx) error {
-		now, err := get[schemaRecord](tx, schemaKey())
-		if err != nil {
-			return err
-		}
-		now.Indexes = indexesNow
-		put(tx, schemaKey(), now)
-		return nil
-	})
+	return append([]byte{byte(stage)}, next...), nil
 }
 
-// completeFrom writes the index entries of the next records of a family, and returns where to go on, nil at the end.
-func (tx *Tx) completeFrom(f family, from key) (next key, err error) {
-	r := kv.Prefix(newKey(f))
-	r.Start, r.Limit = from, indexChunk
+// ofSchema2 reports whether an index entry came with schema 2.
+func ofSchema2(entry string) bool {
+	return entry[0] == familyAlias || entry[0] == familyWord || entry[0] == familyList && entry[1] == listThread
+}
+
+func (tx *Tx) dropEntries(prefix, from key) (next key, err error) {
+	r := keysOf(prefix)
+	r.Start, r.Limit = from, dropChunk
 	n := 0
 	for p, err := range tx.kv.Scan(r) {
 		if err != nil {
 			return nil, err
 		}
-		n++
-		next = append(append(newKey(), p.Key...), 0)
-		want, err := tx.indexAt(p.Key, p.Value)
-		if err != nil && core.CodeOf(err) != core.NotFound {
-			return nil, err
-		}
-		tx.reindex(nil, want)
+		tx.kv.Delete(p.Key)
+		n, next = n+1, after(p.Key)
 	}
-	if n < indexChunk {
+	if n < dropChunk {
 		return nil, nil
 	}
 	return next, nil
 }
+
+func (tx *Tx) completeRecords(prefix, from key) (next key, err error) {
+	r := kv.Prefix(prefix)
+	r.Start, r.Limit = from, contactChunk
+	n := 0
+	for p, err := range tx.kv.Scan(r) {
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.complete(p.Key, p.Value); err != nil {
+			return nil, err
+		}
+		n, next = n+1, after(p.Key)
+	}
+	if n < contactChunk {
+		return nil, nil
+	}
+	return next, nil
+}
+
+// completeConversations looks only at what stands at the head of each conversation, never at its messages.
+func (tx *Tx) completeConversations(prefix, from key) (next key, err error) {
+	next = from
+	for range conversationChunk {
+		r := kv.Prefix(prefix)
+		r.Start, r.Limit = next, 1
+		found := false
+		for p, err := range tx.kv.Scan(r) {
+			if err != nil {
+				return nil, err
+			}
+			found, next = true, kv.PrefixEnd(p.Key[:min(len(p.Key), 17)])
+			if err := tx.complete(p.Key, p.Value); err != nil {
+				return nil, err
+			}
+		}
+		if !found || next == nil {
+			return nil, nil
+		}
+	}
+	return next, nil
+}
+
+// complete writes the entries of schema 2 of the record at k; none for what is damaged, which fsck tells.
+func (tx *Tx) complete(k, raw []byte) error {
+	want, err := tx.indexAt(k, raw)
+	if err != nil {
+		return err
+	}
+	for entry, value := range want {
+		if ofSchema2(entry) {
+			tx.kv.Set([]byte(entry), []byte(value))
+		}
+	}
+	return nil
+}
+
+// after is the smallest key after k.
+func after(k []byte) key { return append(newKey(k...), 0) }

@@ -86,6 +86,8 @@ var kinds = []*kind{
 		func(_ extras, e *core.AuditEntry) key { return auditKey(e.ID) }, nil),
 	recordKind("upload", under(familySystem, systemUpload),
 		func(_ extras, u *core.Upload) key { return uploadKey(u.ID) }, plain(uploadIndex)),
+	recordKind("contact-move", under(familySystem, systemContactMove),
+		func(_ extras, m *core.ContactMove) key { return contactMoveKey(m.ID) }, nil),
 	recordKind("configuration", under(familySystem, systemConfiguration),
 		func(_ extras, c *core.AppliedConfiguration) key { return configurationKey(c.Revision) }, nil),
 	recordKind("spooled-request", under(familySystem, systemSpool),

@@ -105,13 +105,13 @@ func TestAnOlderStoreIsBackedUpAndMigratedInChunks(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "migrate from schema 2: no room") {
 		t.Fatalf("got %v", err)
 	}
-	if at := schemaOf(t, s); at.Schema != 2 || len(at.Cursor) == 0 {
+	if at := schemaOf(t, s); at.Schema != 3 || !at.Unfinished || len(at.Cursor) == 0 {
 		t.Errorf("interrupted at %+v", at)
 	}
 	if err := s.migrateTo(t.Context(), 3, map[int]migration{2: renameStep("b", "")}, options); err != nil {
 		t.Fatal(err)
 	}
-	if at := schemaOf(t, s); at.Schema != 3 || at.Cursor != nil || at.BackedUp {
+	if at := schemaOf(t, s); at.Schema != 3 || at.Unfinished || at.Cursor != nil || at.BackedUp {
 		t.Errorf("ended at %+v", at)
 	}
 	if backups != 1 {

@@ -26,9 +26,6 @@ func Open(ctx context.Context, db kv.DB, options Options) (*Store, error) {
 	if err := s.migrate(ctx, options); err != nil {
 		return nil, err
 	}
-	if err := s.completeIndexes(ctx); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 

@@ -69,15 +69,7 @@ func TestConversationsOfThread(t *testing.T) {
 	if left := all(); len(left) != 0 {
 		t.Fatalf("%d entries are left", len(left))
 	}
-	update(t, s, func(tx *Tx) error {
-		r, err := get[schemaRecord](tx, schemaKey())
-		if err != nil {
-			return err
-		}
-		r.Indexes = 1
-		put(tx, schemaKey(), r)
-		return nil
-	})
+	do(t, s, func(tx *Tx) { put(tx, schemaKey(), &schemaRecord{Schema: 1}) })
 	s = openStore(t, s.db)
 	if diff := cmp.Diff(found, all()); diff != "" {
 		t.Errorf("-before +after\n%s", diff)
