@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -187,6 +188,8 @@ type Server struct {
 	http   http.Server
 	life   context.Context // of sockets that nobody else ends
 	over   context.CancelFunc
+
+	forwarderTold atomic.Int64 // when turnedAway last wrote to the log, in Unix nanoseconds
 }
 
 // New returns a Server that does not listen yet.

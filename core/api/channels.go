@@ -19,12 +19,8 @@ const channelsPrefix = "/channels/"
 // body.
 const maxCallbackBody = 16<<20 - 128<<10
 
-const (
-	// trustedBody is how much memory a callback gets on its word alone, in bytes; beyond it, as much as has arrived.
-	trustedBody = 64 << 10
-	// bodyPatience is how long the body of a callback may take to arrive.
-	bodyPatience = 30 * time.Second
-)
+// trustedBody is how much memory a callback gets on its word alone, in bytes; beyond it, as much as has arrived.
+const trustedBody = 64 << 10
 
 // serveChannel hands a provider's request to the account's plugin: any method, the path as it was escaped, the body as
 // it came. It is the busiest address of all, so there is nothing here that a provider does not need: no sign-in, no
@@ -64,6 +60,9 @@ func (s *Server) serveLive(w http.ResponseWriter, r *http.Request, account, path
 		Method: r.Method, URL: s.PublicURL + r.URL.RequestURI(), Path: path, RawQuery: r.URL.RawQuery,
 		Headers: headerLines(r), RemoteAddress: address, ReceivedAt: now,
 	})
+	if status == http.StatusTooManyRequests {
+		s.turnedAway(r, name, address, now)
+	}
 	if status != http.StatusSwitchingProtocols { // how long people chat says nothing about us
 		s.meter.observeCallback(status, time.Since(now))
 	}
@@ -104,6 +103,9 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, account, path 
 			return refuse(w, core.Errorf(core.Unavailable, "this could not be handled just now; send it again: %w", err))
 		}
 	}
+	if answer.Status == http.StatusTooManyRequests {
+		s.turnedAway(r, name, address, now)
+	}
 	return writeAnswer(w, answer)
 }
 
@@ -113,7 +115,7 @@ func refuse(w http.ResponseWriter, err error) int {
 	return problem.Status
 }
 
-// readBody reads a body, and gives it until bodyPatience after now to arrive.
+// readBody reads a body, which may arrive as slowly as callbackPatience says.
 func readBody(w http.ResponseWriter, r *http.Request, now time.Time) ([]byte, error) {
 	tooLarge := core.Errorf(core.TooLarge, "the request is larger than the %d bytes allowed", maxCallbackBody)
 	switch {
@@ -122,16 +124,15 @@ func readBody(w http.ResponseWriter, r *http.Request, now time.Time) ([]byte, er
 	case r.ContentLength == 0:
 		return nil, nil
 	}
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(now.Add(bodyPatience)) // a connection without deadlines has the server's
-	body, err := readAll(r.Body, r.ContentLength)
+	arriving := patiently(w, r.Body, now, callbackPatience)
+	body, err := readAll(arriving, r.ContentLength)
 	switch {
 	case err != nil:
 		return nil, core.Errorf(core.Unavailable, "the body did not arrive as announced; send it again: %w", err)
 	case len(body) > maxCallbackBody:
 		return nil, tooLarge
 	}
-	_ = connection.SetReadDeadline(time.Time{}) // it is done; the connection may be kept for the next request
+	arriving.done()
 	return body, nil
 }
 

@@ -24,6 +24,10 @@ const fileNameMost = 200
 
 // upload streams the first file of a multipart body into the blobs. Its type is what its bytes say it is.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) error {
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{patiently(w, r.Body, time.Now(), uploadPatience), r.Body}
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return core.Errorf(core.Invalid, "send the file as multipart/form-data, in a field named \"file\": %w", err)

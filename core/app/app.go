@@ -58,6 +58,13 @@ const catchUp = 60 * time.Second
 // stopPatience is how long a stop waits for messages that are on their way to a provider.
 const stopPatience = 5 * time.Second
 
+// How many live connections may be open at a time: of an account, which is memory, and of a client address, which may be
+// an office or a mobile network behind one address. plugins/webchat/PROTOCOL.md tells them to the authors of panels.
+const (
+	livePerAccount = 10_000
+	livePerAddress = 500
+)
+
 // App is the running server.
 type App struct {
 	data    *Data
@@ -174,7 +181,7 @@ func (a *App) build() error {
 	host, err := channel.New(channel.Options{
 		Data: d.dir, Version: a.options.Version, PublicURL: a.publicURL, Log: slogOf(a.log.Named("plugins")),
 		Receiver: receiver, State: pluginState{d.store}, Media: media, Conversations: customers, Spool: spool{d.store, d.blobs, &spoolOrder{}}, Builtin: a.options.Builtin,
-		Alert: a.alert,
+		Alert: a.alert, LivePerAccount: livePerAccount, LivePerAddress: livePerAddress,
 	})
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ type Options struct {
 	// AccountConcurrency limits the webhook requests of one account that are being handled at once; 0 means 64.
 	AccountConcurrency int
 	// LivePerAccount and LivePerAddress limit the live connections of one account, and of one client address; 0 means
-	// 10,000 and 100.
+	// 10,000 and 500.
 	LivePerAccount, LivePerAddress int
 }
 

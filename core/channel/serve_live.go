@@ -30,7 +30,7 @@ func liveLimitsOf(o Options) liveLimits {
 		limits.perAccount = 10_000
 	}
 	if limits.perAddress <= 0 {
-		limits.perAddress = 100
+		limits.perAddress = 500
 	}
 	return limits
 }
