@@ -34,6 +34,10 @@ export class Draft {
   #changed = 0; // counts changes, so that a save knows whether it saved the last one
   #saved = 0;
   #edited = false; // here, since it was opened
+  #copied = false; // what is shown is the server's copy, as it was
+  #pending = 0; // messages of ours that were on their way when we last looked
+  #sentAt = 0; // when the last of them was written, by the server's clock
+  readonly #sent = new Set<string>(); // their texts
   #saving = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,15 +52,17 @@ export class Draft {
       this.#text = kept.text;
       this.#visibility = kept.visibility;
       this.#at = kept.at;
+      this.#copied = kept.saved;
       if (!kept.saved) this.#later(savedAfter);
     }
-    let asked = false;
     this.#end = $effect.root(() => {
       $effect(() => {
+        void thread.pending;
+        untrack(() => this.#look());
+      });
+      $effect(() => {
         const detail = thread.detail;
-        if (!detail) return;
-        untrack(() => this.#compare(detail.draft, kept?.saved === true && !asked));
-        asked = true;
+        if (detail) untrack(() => this.#compare(detail.draft));
       });
       $effect(() => {
         if (desk.link === 'live' && untrack(() => this.#changed !== this.#saved)) this.#later(0);
@@ -89,8 +95,9 @@ export class Draft {
     this.#text = '';
     this.#at = this.#now();
     this.#changed++;
+    this.#copied = false;
+    if (this.#saving) return this.#keep(false); // what is on its way must be taken back
     remembered.forget(this.#key);
-    if (this.#saving) return; // what is on its way must be taken back
     this.#saved = this.#changed;
     this.state = 'saved';
   }
@@ -115,6 +122,7 @@ export class Draft {
 
   #touched(): void {
     this.#edited = true;
+    this.#copied = false;
     this.#at = this.#now();
     this.#changed++;
     this.#pauses.reset();
@@ -135,7 +143,10 @@ export class Draft {
   }
 
   async #save(): Promise<void> {
-    if (this.#saving || this.#closed) return;
+    if (!this.#saving && !this.#closed) await this.#put();
+  }
+
+  async #put(): Promise<void> {
     clearTimeout(this.#timer);
     this.#saving = true;
     const change = this.#changed;
@@ -150,32 +161,54 @@ export class Draft {
       this.#at = Math.max(this.#at, Date.parse(saved.updated_at) || 0);
       this.#pauses.reset();
       this.state = 'saved';
-      this.#keep(true);
+      this.#keep(this.thread.pending.length === 0); // else it goes with them, see #look
     } catch (error) {
       if (change === this.#changed) this.state = 'kept here';
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) this.#saved = change; // asking again helps nobody
       else if (change === this.#changed && !this.#closed) this.#timer = setTimeout(() => void this.#save(), this.#pauses.next());
     } finally {
       this.#saving = false;
-      if (change !== this.#changed && !this.#closed) this.#later(savedAfter);
+      if (change !== this.#changed) {
+        if (!this.#closed) this.#later(savedAfter);
+        else if (this.#last()) void this.#put();
+      }
     }
   }
 
-  /** #compare looks at the server's copy. gone: it had one, and if it has none now, the draft was sent or dropped elsewhere. */
-  #compare(saved: SavedDraft | undefined, gone: boolean): void {
+  /** #last tells whether nothing was written elsewhere in this browser after this. */
+  #last(): boolean {
+    const kept = remembered.read<Kept>(this.#key);
+    return kept?.text === this.#text && kept.at === this.#at;
+  }
+
+  /** #look sees what is on its way. With a message the server forgets the draft, also one that was begun after it. */
+  #look(): void {
+    const { pending, desk } = this.thread;
+    for (const p of pending) {
+      this.#sent.add(p.text);
+      this.#sentAt = Math.max(this.#sentAt, p.createdAt + desk.skew);
+    }
+    if (pending.length < this.#pending && this.#text !== '') this.#later(savedAfter);
+    this.#pending = pending.length;
+  }
+
+  /** #compare looks at the server's copy. If it had what is shown and has it no longer, that was sent or dropped elsewhere. */
+  #compare(saved: SavedDraft | undefined): void {
     if (this.#edited && this.#changed !== this.#saved) return; // somebody is writing here
     if (!saved) {
-      if (gone) {
+      if (this.#copied) {
         this.#text = '';
+        this.#copied = false;
         remembered.forget(this.#key);
       }
       return;
     }
     const at = Date.parse(saved.updated_at);
-    if (at <= this.#at) return;
+    if (at <= Math.max(this.#at, this.#sentAt) || this.#sent.has(saved.text.trim())) return;
     this.#at = at;
     this.#text = saved.text;
     this.#visibility = saved.visibility;
+    this.#copied = true;
     clearTimeout(this.#timer);
     this.#saved = this.#changed;
     this.state = 'saved';

@@ -129,7 +129,73 @@ test('what was on its way when it was sent is taken back', async () => {
   await pass(801);
   draft.clear();
   await pass(3_000);
-  expect([server.draft?.text, draft.text, draft.state]).toEqual(['', '', 'saved']);
+  expect([server.draft, draft.text, draft.state, kept()]).toEqual([undefined, '', 'saved', null]);
+});
+
+test('what was on its way when it was sent is taken back, also after the conversation was left', async () => {
+  draft.text = 'Hello';
+  await pass(801);
+  draft.clear();
+  draft.close();
+  await pass(3_000);
+  expect([server.draft, kept()]).toEqual([undefined, null]);
+});
+
+test('the last keys before a conversation is left are saved, also while others are on their way', async () => {
+  draft.text = 'Hel';
+  await pass(801);
+  draft.text = 'Hello';
+  draft.close();
+  await pass(3_000);
+  expect([server.draft?.text, kept()]).toEqual(['Hello', expect.objectContaining({ text: 'Hello', saved: true })]);
+});
+
+/** held sends a message that stays on its way: somebody else has answered before. */
+async function held(text: string): Promise<void> {
+  server.say(id, { kind: 'customer', id: 'p', name: '' }, 'hello');
+  await pass(500);
+  server.say(id, { kind: 'agent', id: 'bo', name: 'Bo' }, 'I take it');
+  thread.send(text, 'public', []);
+  draft.clear();
+  await pass(1_500);
+  expect(thread.pending.map((p) => p.state)).toEqual(['answered-meanwhile']);
+}
+
+test('what is on its way does not come back as a draft', async () => {
+  draft.text = 'Hello ';
+  await pass(2_000);
+  await held('Hello');
+  draft.close();
+  thread.close();
+  await open();
+  expect([server.draft?.text, draft.text]).toEqual(['Hello ', '']);
+  thread.resend(thread.pending[0]!.id);
+  await pass(3_000);
+  expect([thread.pending, server.draft, draft.text]).toEqual([[], undefined, '']);
+});
+
+test('what is begun while a message is on its way outlives it', async () => {
+  await held('one');
+  draft.text = 'two';
+  await pass(2_000);
+  expect([server.draft?.text, kept()?.saved]).toEqual(['two', false]); // the server will drop it with the message
+  thread.resend(thread.pending[0]!.id);
+  await pass(3_000);
+  expect([thread.pending, server.draft?.text, draft.text, kept()?.saved]).toEqual([[], 'two', 'two', true]);
+});
+
+test('what is begun while a message is on its way outlives a reload', async () => {
+  await held('one');
+  draft.text = 'two';
+  await pass(2_000);
+  draft.close();
+  thread.resend(thread.pending[0]!.id);
+  await pass(3_000);
+  expect(server.draft).toBeUndefined();
+  thread.close();
+  await open();
+  await pass(2_000);
+  expect([server.draft?.text, draft.text]).toEqual(['two', 'two']);
 });
 
 test('what was sent from another device is gone here too', async () => {
@@ -139,5 +205,17 @@ test('what was sent from another device is gone here too', async () => {
   thread.close();
   server.draft = undefined;
   await open();
+  expect([draft.text, kept()]).toEqual(['', null]);
+});
+
+test('what is shown from another device goes when it is sent there', async () => {
+  draft.close();
+  thread.close();
+  server.draft = { text: 'from the phone', visibility: 'public', updated_at: new Date(Date.now() + 1_000).toISOString() };
+  await open();
+  expect(draft.text).toBe('from the phone');
+  server.draft = undefined;
+  server.say(id, { kind: 'agent', id: 'ana', name: 'Ana' }, 'from the phone');
+  await pass(3_000);
   expect([draft.text, kept()]).toEqual(['', null]);
 });

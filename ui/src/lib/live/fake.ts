@@ -96,7 +96,6 @@ export class FakeServer {
       id, version: 0, state: 'open', channel: 'chat', account: 'web', workstream: 'chat', queue, assignee: '', contact: { id: this.id('P'), name: 'Léa', anonymous: false },
       last_seq: 0, last_message: null as never, last_customer_message: null as never, waiting_since: now, queued_since: now, unread: 0, window: null,
       created_at: now, last_activity: now, closed_at: null, plugin: 'webchat', queue_name: queue, assignee_name: '', first_words: '', read_up_to: 0,
-      window_until: null,
     }; // prettier-ignore
     this.conversations.set(id, { c, messages: [], offer: undefined });
     this.change(id, () => {}, true);
@@ -253,8 +252,9 @@ export class FakeServer {
     if (!kept || !seen) return [404, 'not-found'];
     if (verb === '') return ok({ ...kept.c, context: {}, sessions: [], identity: { kind: '', value: '' }, thread: 'user', draft: this.draft });
     if (verb === 'draft') {
-      this.draft = { text: String(body.text), visibility: String(body.visibility), updated_at: new Date().toISOString() };
-      return ok(this.draft);
+      const draft = { text: String(body.text), visibility: String(body.visibility), updated_at: new Date().toISOString() };
+      this.draft = draft.text ? draft : undefined;
+      return ok(draft);
     }
     if (verb === 'read') {
       if (kept.c.unread) this.change(id, ({ c }) => (c.unread = 0));
@@ -280,6 +280,7 @@ export class FakeServer {
     const others = kept.messages.filter((m) => m.visibility === 'public' && m.from.kind === 'agent' && m.from.id !== this.viewer.agent);
     if (body.last_seen !== undefined && others.some((m) => m.seq > Number(body.last_seen))) return [409, 'answered-meanwhile'];
     const from = { kind: 'agent', id: this.viewer.agent, name: 'Ana' };
+    this.draft = undefined; // it goes with the message
     const message = this.say(id, from, String(body.text), { id: String(body.id), visibility: body.visibility as 'public', state: 'queued' });
     return [201, JSON.stringify(message)];
   }
