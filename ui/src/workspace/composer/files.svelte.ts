@@ -1,20 +1,24 @@
 /** The files that go with the next message: shown with name, type and size before anything is sent. */
-import type { Attachment } from '$lib/api/client';
-import type { Desk } from '$lib/live/types';
+import type { Desk, Pending } from '$lib/live/types';
 import { sentence } from '$lib/problem';
 
 /** What a message may carry, see core/desk. */
 export const mostFiles = 10;
 
+type Sent = Pending['attachments'][number];
+
 export interface Chosen {
   readonly key: number;
-  readonly file: File;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly file: File | undefined; // undefined: it was uploaded for a message that came back
   /** An address of a picture's content in this browser, to show it small. */
   readonly view: string | undefined;
   readonly part: number; // 0 to 1
   readonly state: 'sending' | 'ready' | 'failed';
   readonly problem: string;
-  readonly uploaded: Attachment | undefined;
+  readonly uploaded: Sent | undefined;
 }
 
 /** Files are those of one composer. Uploads begin at once, so that sending does not wait for them. */
@@ -37,7 +41,7 @@ export class Files {
   }
 
   /** ready are the uploaded ones, as a message names them. */
-  get ready(): { id: string; name: string; type: string; size: number }[] {
+  get ready(): Sent[] {
     return this.list.flatMap(({ uploaded: u }) => (u ? [{ id: u.id, name: u.name, type: u.type, size: u.size }] : []));
   }
 
@@ -50,14 +54,23 @@ export class Files {
       }
       const key = ++this.#last;
       const view = file.type.startsWith('image/') ? URL.createObjectURL(file) : undefined;
-      this.list = [...this.list, { key, file, view, part: 0, state: 'sending', problem: '', uploaded: undefined }];
+      const { name, type, size } = file;
+      this.list = [...this.list, { key, name, type, size, file, view, part: 0, state: 'sending', problem: '', uploaded: undefined }];
       void this.#send(key, file);
+    }
+  }
+
+  /** take brings back the files of a message that was not sent. */
+  take(uploaded: Pending['attachments']): void {
+    for (const { id, name, type, size } of uploaded) {
+      if (this.list.length >= mostFiles) this.leftOut++;
+      else this.list = [...this.list, { key: ++this.#last, name, type, size, file: undefined, view: undefined, part: 1, state: 'ready', problem: '', uploaded: { id, name, type, size } }];
     }
   }
 
   again(key: number): void {
     const one = this.list.find((each) => each.key === key);
-    if (!one) return;
+    if (!one?.file) return;
     this.#change(key, { state: 'sending', part: 0, problem: '' });
     void this.#send(key, one.file);
   }

@@ -56,3 +56,12 @@ it('keeps a file that failed, to try it again', async () => {
   running[1]!.done(attachment('A'));
   await vi.waitFor(() => expect(files.ready).toHaveLength(1));
 });
+
+it('takes the files of a message back that was not sent', () => {
+  const { running, upload } = uploads();
+  const files = new Files(upload);
+  files.add(Array.from({ length: mostFiles - 1 }, (_, i) => file(String(i))));
+  const sent = ['A', 'B'].map((id) => ({ id, name: `${id}.png`, type: 'image/png', size: 3 }));
+  files.take(sent);
+  expect([files.ready, files.leftOut, running.length]).toEqual([[sent[0]], 1, mostFiles - 1]);
+});
