@@ -127,7 +127,7 @@ func TestRowsAndCounts(t *testing.T) {
 	h.play(t, []scenario{
 		{name: "a row", who: "ada", call: "GET /api/v1/conversations?view=waiting", status: 200, must: []string{
 			`"plugin":"line"`, `"queue_name":"Sales"`, `"assignee_name":""`, `"first_words":"hello"`, `"read_up_to":0`, `"unread":1`,
-			`"window_until":null`, `"waiting_since":"2`, `"last_customer_message":{"seq":1,"from":"customer","text":"hello"`}},
+			`"window":null`, `"waiting_since":"2`, `"last_customer_message":{"seq":1,"from":"customer","text":"hello"`}},
 		{name: "pick", who: "ada", call: "POST /api/v1/conversations/{c}/pick", status: 200, must: []string{`"assignee":"ada"`, `"assignee_name":"Ada"`}},
 		{name: "read", who: "ada", call: "POST /api/v1/conversations/{c}/read", status: 204},
 		{name: "what was read", who: "ada", call: "GET /api/v1/conversations/{c}", status: 200, must: []string{`"read_up_to":1`, `"unread":0`}},

@@ -44,18 +44,18 @@ func TestInvitationByLink(t *testing.T) {
 		t.Errorf("without a configured address the link is %s", link)
 	}
 	_, token, _ := strings.Cut(link, "#")
-	h.call("", "GET", "/api/v1/invitations/"+token, "").want(t, 200, `{"name":"Ben","email":"ben@example.com"}`)
+	h.call("", "POST", "/api/v1/invitations/look", `{"token":"`+token+`"}`).want(t, 200, `{"name":"Ben","email":"ben@example.com"}`)
 	b := &browser{h: h}
-	b.call("POST", "/api/v1/invitations/"+token, `{"password":"short"}`).want(t, 400, `"field":"password"`)
-	b.call("POST", "/api/v1/invitations/"+token, `{"password":"`+testPassword+`"}`).want(t, 200, `"id":"ben"`)
+	b.call("POST", "/api/v1/invitations/accept", `{"token":"`+token+`","password":"short"}`).want(t, 400, `"field":"password"`)
+	b.call("POST", "/api/v1/invitations/accept", `{"token":"`+token+`","password":"`+testPassword+`"}`).want(t, 200, `"id":"ben"`)
 	b.call("GET", "/api/v1/me", "").want(t, 200, `"id":"ben"`)
-	h.call("", "GET", "/api/v1/invitations/"+token, "").want(t, 410)
-	b.call("POST", "/api/v1/invitations/"+token, `{"password":"`+testPassword+`"}`).want(t, 410, `"code":"gone"`)
-	(&browser{h: h, origin: "https://evil.example.com"}).call("POST", "/api/v1/invitations/x", `{}`, "Sec-Fetch-Site", "cross-site").want(t, 403)
+	h.call("", "POST", "/api/v1/invitations/look", `{"token":"`+token+`"}`).want(t, 410)
+	b.call("POST", "/api/v1/invitations/accept", `{"token":"`+token+`","password":"`+testPassword+`"}`).want(t, 410, `"code":"gone"`)
+	(&browser{h: h, origin: "https://evil.example.com"}).call("POST", "/api/v1/invitations/accept", `{"token":"x","password":"y"}`, "Sec-Fetch-Site", "cross-site").want(t, 403)
 	for range 40 {
-		h.call("", "GET", "/api/v1/invitations/guess", "")
+		h.call("", "POST", "/api/v1/invitations/look", `{"token":"guess"}`)
 	}
-	if got := h.call("", "GET", "/api/v1/invitations/guess", ""); got.status != 429 || got.header.Get("Retry-After") == "" {
+	if got := h.call("", "POST", "/api/v1/invitations/look", `{"token":"guess"}`); got.status != 429 || got.header.Get("Retry-After") == "" {
 		t.Errorf("guessing goes on: %d %v", got.status, got.header)
 	}
 	check(t, h.store.View(context.Background(), func(tx *store.Tx) error {

@@ -217,11 +217,11 @@ func (s *Server) table() []route {
 			summary: "Make a one-time link with which a person chooses a password; it holds for seven days, and a newer one replaces it.",
 			answers: answers{201: "Invitation"}, problems: []int{403, 404, 409},
 		}),
-		public(v1(get, "/invitations/:token", "", s.invitation, operation{
-			summary: "Who an invitation is for.", answers: answers{200: "Invited"}, problems: []int{410, 429},
+		public(v1(post, "/invitations/look", "", s.invitation, operation{
+			summary: "Who an invitation is for.", body: "LookAtInvitation", answers: answers{200: "Invited"}, problems: []int{400, 410, 429},
 		})),
-		public(v1(post, "/invitations/:token", "", s.acceptInvitation, operation{
-			summary: "Accept an invitation: set one's password and sign in.", body: "SetPassword", answers: answers{200: "Me"}, problems: []int{400, 401, 409, 410, 429},
+		public(v1(post, "/invitations/accept", "", s.acceptInvitation, operation{
+			summary: "Accept an invitation: set one's password and sign in.", body: "AcceptInvitation", answers: answers{200: "Me"}, problems: []int{400, 401, 409, 410, 429},
 		})),
 		v1(get, "/diagnosis", auth.Answer, s.diagnosis, operation{
 			summary: "How this request reached the server, and whether its parts are well.", answers: answers{200: "Diagnosis"},

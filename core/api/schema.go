@@ -59,7 +59,7 @@ func schemas() object {
 		"id": id, "version": whole, "state": oneOf(core.Open, core.Active, core.Waiting, core.WrappingUp, core.Closed),
 		"channel": text, "account": text, "workstream": text, "queue": text, "assignee": text, "former": text, "offered_to": text,
 		"contact": ref("Named"), "plugin": text, "queue_name": text, "assignee_name": text, "language": text, "last_seq": whole,
-		"read_up_to": whole, "first_words": text, "last_message": orNull("Preview"), "window_until": maybe,
+		"read_up_to": whole, "first_words": text, "last_message": orNull("Preview"),
 		"last_customer_message": orNull("Preview"), "waiting_since": maybe, "queued_since": maybe, "unread": whole, "window": maybe,
 		"no_reply": yes, "created_at": time_, "last_activity": time_, "closed_at": maybe,
 	}

@@ -28,6 +28,10 @@ func facesSchemas() object {
 		"About":      record(object{"id": text, "name": text, "language": text, "version": text, "setup_needed": yes}),
 		"Invitation": record(object{"url": text, "expires_at": time_}),
 		"Invited":    record(object{"name": text, "email": text}),
+
+		"LookAtInvitation": record(object{"token": text}),
+		"AcceptInvitation": record(object{"token": text, "password": text}),
+
 		"Diagnosis": record(object{
 			"time": time_, "client_address": text, "scheme": oneOf("http", "https"), "host": text, "public_url": text, "public_url_matches": yes,
 			"forwarded": yes, "proxy_trusted": yes, "plugins": object{"type": "array", "items": record(object{"id": text, "state": text})},

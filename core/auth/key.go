@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	base62     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	keysEach   = 50 // keys in force that one agent may have
-	keyName    = 100
+	base62   = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	keysEach = 50 // keys in force that one agent may have
+	keyName  = 100
 )
 
 func newKey() string {

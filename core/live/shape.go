@@ -32,8 +32,7 @@ type Summary struct {
 	WaitingSince        *time.Time    `json:"waiting_since"`
 	QueuedSince         *time.Time    `json:"queued_since"`
 	Unread              int           `json:"unread"`
-	Window              *time.Time    `json:"window"`       // until when free text may be sent; null where there is no such limit
-	WindowUntil         *time.Time    `json:"window_until"` // the same as window
+	Window              *time.Time    `json:"window"` // until when free text may be sent; null where there is no such limit
 	NoReply             bool          `json:"no_reply,omitempty"`
 	CreatedAt           time.Time     `json:"created_at"`
 	LastActivity        time.Time     `json:"last_activity"`
@@ -87,8 +86,7 @@ func Summarize(c *core.Conversation, names *Names) (*Summary, error) {
 		Queue: c.Queue, Assignee: c.Assignee, Former: c.Former, Contact: contact, Language: c.Language, LastSeq: c.LastSeq,
 		LastMessage: c.LastMessage, LastCustomerMessage: c.LastCustomerMessage, WaitingSince: at(c.WaitingSince),
 		QueuedSince: at(c.QueuedSince), Unread: c.Unread, ReadUpTo: c.ReadUpTo, Window: at(c.Window),
-		WindowUntil: at(c.Window), NoReply: c.NoReply,
-		CreatedAt: c.CreatedAt, LastActivity: c.LastActivity, ClosedAt: at(c.ClosedAt),
+		NoReply: c.NoReply, CreatedAt: c.CreatedAt, LastActivity: c.LastActivity, ClosedAt: at(c.ClosedAt),
 	}
 	if c.Offer != nil {
 		s.OfferedTo = c.Offer.Agent

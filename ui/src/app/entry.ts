@@ -54,8 +54,8 @@ export async function setUp(form: { token: string; name: string; email: string; 
 
 /** invitation is for whom a one-time link was made. */
 export const invitation = async (token: string): Promise<{ name: string; email: string }> =>
-  entered(await api.GET('/api/v1/invitations/{token}', { params: { path: { token } } }));
+  entered(await api.POST('/api/v1/invitations/look', { body: { token } }));
 
 /** acceptInvitation sets the password of the invited person and signs them in. */
 export const acceptInvitation = async (token: string, password: string): Promise<Me> =>
-  entered(await api.POST('/api/v1/invitations/{token}', { params: { path: { token } }, body: { password } }));
+  entered(await api.POST('/api/v1/invitations/accept', { body: { token, password } }));
