@@ -31,6 +31,9 @@ type account struct {
 	removed    atomic.Bool // no longer configured
 
 	lastInbound, lastOutbound atomic.Int64 // Unix milliseconds
+
+	pulling      pulling
+	subscription subscription
 }
 
 // accountSettings is how an account is configured; immutable.
@@ -106,6 +109,7 @@ func (s *accountSettings) same(other *accountSettings) bool {
 // open opens the account in a process. A failure is kept for people to see and is not the process's fault.
 func (a *account) open(ctx context.Context, l *live) {
 	settings := a.settings.Load()
+	a.endPull()
 	l.hide(a.host.secrets(a.supervisor.name))
 	r, err := l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
 	if err != nil {
@@ -127,11 +131,15 @@ func (a *account) open(ctx context.Context, l *live) {
 		a.host.keys.prefetch(url, settings.wire.GetTest())
 	}
 	a.wakeSpool()
+	a.beginPull(l)
+	a.watchSubscription(l)
 }
 
 // closeIn closes the account in a process, best effort.
 func (a *account) closeIn(ctx context.Context, l *live) {
-	l.link.closeAccount(a.id, closeGoingAway, "this channel has been removed")
+	a.endPull()
+	a.unregister(ctx, l)
+	l.link.closeAccount(a.id, closeRestart, "this channel has been removed")
 	if _, err := l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
 		a.host.log.Warn("closing an account", "account", a.id, "error", err)
 	}

@@ -15,9 +15,9 @@ import (
 // The codes of RFC 6455 §7.4.1 and its registry with which the host closes live connections.
 const (
 	closeNone      = 1    // of a plugin that gave none: it is none that may be sent, see sendable
-	closeGoingAway = 1001 // the host is stopping, or the account is gone
+	closeGoingAway = 1001 // the host is stopping
 	closeInternal  = 1011 // the plugin broke the protocol
-	closeRestart   = 1012 // the plugin has ended and is started again: come again
+	closeRestart   = 1012 // the plugin has ended, or the account was closed or changed: come again, it may be back
 )
 
 // linkPause is how long a plugin that ends its stream, but runs on, is left alone before the next one.

@@ -380,7 +380,7 @@ func TestLiveAccountsComeAndGo(t *testing.T) {
 	if err := b.Apply(setupOf(fakeAccount("shop"))); err != nil {
 		t.Fatal(err)
 	}
-	if code := closed(t, other); code != websocket.StatusGoingAway {
+	if code := closed(t, other); code != websocket.StatusServiceRestart {
 		t.Errorf("the account that was removed closed with %d", code)
 	}
 	say(t, shop, "hello")

@@ -103,8 +103,8 @@ func client(address string) string {
 // carries the messages between the browser and the plugin until either ends it. It returns the status that was answered
 // when that is over; 101 for a connection that was served.
 //
-// While the plugin is down it answers 503, and closes the connections that there were with code 1012; where the host
-// stops, with 1001. So many connections are served as Options say, with messages of at most 32 KiB.
+// While the plugin is down it answers 503, and closes the connections that there were with code 1012, as it does when the
+// account is closed or changed; where the host stops, with 1001. So many connections are served as Options say, with messages of at most 32 KiB.
 // The Origin is the plugin's to check.
 func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string, request Request) int {
 	a := h.account(account)
