@@ -141,8 +141,8 @@ func TestSignals(t *testing.T) {
 		{there, sdk.Signal{Typing: &sdk.Typing{}}},
 		{here, sdk.Signal{Read: &sdk.ReadSignal{MessageID: message.ID, ReadToken: message.ReadToken}}},
 		{here, sdk.Signal{Read: &sdk.ReadSignal{MessageID: "1"}}},
-		{here, sdk.Signal{AgentJoined: "Ana"}},
-		{here, sdk.Signal{ConversationEnded: "done"}},
+		{here, sdk.Signal{AgentJoined: &sdk.AgentJoined{Name: "Ana"}}},
+		{here, sdk.Signal{ConversationEnded: &sdk.ConversationEnded{Code: "done"}}},
 	} {
 		if err := d.channel.Signal(t.Context(), s.thread, user(d.customer.ID), s.signal); err != nil {
 			t.Errorf("%+v: %v", s, err)

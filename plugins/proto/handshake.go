@@ -33,6 +33,8 @@ const (
 	LiveMaxPayloadBytes = 32 << 10
 	// FirstPosition is a position before that of every message: in HistoryRequest.after it asks for the oldest messages.
 	FirstPosition = "0"
+	// PullCursor is the name of the cursor that Pull goes on from, in Host.Receive.
+	PullCursor = "pull"
 	// LifelineVariable names the environment variable that holds the number of an open file descriptor, the read end of
 	// a pipe. Its end of file means that the host is gone.
 	LifelineVariable = "GUICHET_LIFELINE_FD"

@@ -15,6 +15,8 @@ type Plugin[S any] struct {
 	Open func(ctx context.Context, account Account, settings S) (Channel, error)
 	// Validate runs the live checks of an account's settings; nil when there is nothing to check.
 	Validate func(ctx context.Context, account Account, settings S) []Check
+	// Clock is what the accounts get as theirs; nil, the system's, but in tests.
+	Clock Clock
 }
 
 // Account is one account as the host opens it.
@@ -26,6 +28,19 @@ type Account struct {
 	Channels  []ChannelAddress
 	Host      Host
 	Log       Logger
+	// Clock tells the time; tests set Plugin.Clock. The zero Clock is the system's.
+	Clock Clock
+}
+
+// Clock tells the time. The nil Clock is the system's.
+type Clock func() time.Time
+
+// Now returns the time by this clock.
+func (c Clock) Now() time.Time {
+	if c == nil {
+		return time.Now()
+	}
+	return c()
 }
 
 // ChannelAddress names a channel of the account and what distinguishes it.
@@ -106,10 +121,20 @@ type Profile struct {
 type Signal struct {
 	Typing            *Typing
 	Read              *ReadSignal
-	AgentJoined       string
-	AgentLeft         string
-	ConversationEnded string
+	AgentJoined       *AgentJoined
+	AgentLeft         *AgentLeft
+	ConversationEnded *ConversationEnded
 }
+
+// AgentJoined says who answers from now on. Kind is AuthorAgent or AuthorBot.
+type AgentJoined struct {
+	Name       string
+	PictureURL string
+	Kind       AuthorKind
+}
+
+// AgentLeft says who no longer answers.
+type AgentLeft struct{ Name string }
 
 // ReadSignal asks to mark a message, and all before it, as read by us.
 type ReadSignal struct {

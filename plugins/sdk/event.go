@@ -35,6 +35,7 @@ type Event struct {
 	LiveAgentRequested  *LiveAgentRequested
 	Notice              *Notice
 	Unknown             *Unknown
+	ThreadControl       *ThreadControl
 }
 
 // Thread is the conversation at the provider. Kind is "user", "group" or "room".
@@ -71,6 +72,16 @@ type Message struct {
 	ReadToken   string
 	QuoteToken  string
 	NoReply     bool
+	Contacts    []ContactCard
+	Format      TextFormat // of the text
+}
+
+// ContactCard is a person whose particulars the customer sent.
+type ContactCard struct {
+	Name   string
+	Phones []string
+	Emails []string
+	ID     string // at the provider, where that person is known there
 }
 
 // ReplyToken answers once, for a short time.
@@ -205,6 +216,14 @@ type Notice struct {
 	Text           string
 	AccountStopped bool
 	AccountResumed bool
+	Template       string // the template that it is about
+}
+
+// ThreadControl says that another application at the provider has taken over the thread, or given it to us. Meanwhile
+// what the customer says comes as usual, and what we send is refused by the provider.
+type ThreadControl struct {
+	Ours        bool
+	Application string // who has it, or had it, as the provider names it
 }
 
 // Unknown is an event or a message of a type that the plugin does not know. It is kept raw and never fails a batch.

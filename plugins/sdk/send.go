@@ -18,6 +18,27 @@ type Outgoing struct {
 	Resume      string    // where an earlier partial outcome stopped; "" at first
 	Previous    []Attempt // earlier attempts at this resume point, oldest first
 	QuoteToken  string
+	QuotedID    string       // the provider's id of the message that this one answers
+	Template    *TemplateUse // send this approved template; Text is what it reads as
+	Choices     []Choice     // to be offered with the text
+	Format      TextFormat   // of Text: plain, or one that Capabilities.Formats names
+	// ChannelJSON is sent as it is where the plugin knows the form, for bots that speak the provider's own; Text is its
+	// fallback and never empty.
+	ChannelJSON []byte
+}
+
+// Choice is a button below a message.
+type Choice struct {
+	Title    string
+	Postback string // comes back as Postback.Data; "": the title
+	URL      string // opens this address instead
+}
+
+// TemplateUse is an approved template with its values.
+type TemplateUse struct {
+	Name     string
+	Language string            // BCP 47
+	Values   map[string]string // by placeholder
 }
 
 // SendContext is what the host knows about the conversation.

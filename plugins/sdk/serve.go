@@ -73,7 +73,7 @@ func served[S any](p Plugin[S], stderr io.Writer) (*servedPlugin, error) {
 	scrub := newScrubber()
 	s := &servedPlugin{
 		manifest: manifest, services: p.Manifest.Services, scrubber: scrub,
-		log: newLogger(stderr, slog.LevelInfo, scrub),
+		log: newLogger(stderr, slog.LevelInfo, scrub), clock: p.Clock,
 		open: func(ctx context.Context, account Account, document []byte) (Channel, error) {
 			var settings S
 			if err := decodeSettings(document, &settings); err != nil {
@@ -138,6 +138,7 @@ type servedPlugin struct {
 	open     func(ctx context.Context, account Account, settings []byte) (Channel, error)
 	validate func(ctx context.Context, account Account, settings []byte) ([]Check, error)
 	log      *slog.Logger
+	clock    Clock
 	scrubber *scrubber
 	stderr   *os.File // where output goes in a process of its own; nil in one that is shared
 }
@@ -148,7 +149,7 @@ var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
 func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Server) error {
 	s := &server{
 		manifest: p.manifest, services: p.services, open: p.open, validate: p.validate,
-		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, scrubber: p.scrubber, calls: newGate(),
+		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, clock: p.clock, scrubber: p.scrubber, calls: newGate(),
 		accounts: map[string]*openAccount{},
 	}
 	for _, setting := range p.manifest.GetSettings() {
@@ -174,6 +175,15 @@ func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Ser
 	}
 	if p.services.Live {
 		channelv1.RegisterLiveServer(registrar, &liveServer{server: s})
+	}
+	if p.services.Pull {
+		channelv1.RegisterPullServer(registrar, &pullServer{server: s})
+	}
+	if p.services.Registration {
+		channelv1.RegisterRegistrationServer(registrar, &registrationServer{server: s})
+	}
+	if p.services.Templates {
+		channelv1.RegisterTemplatesServer(registrar, &templatesServer{server: s})
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type server struct {
 	validate func(ctx context.Context, account Account, settings []byte) ([]Check, error)
 	host     *hostLink
 	log      *slog.Logger
+	clock    Clock
 	scrubber *scrubber
 	calls    *gate
 	stderr   *os.File // see Describe; nil in tests
@@ -50,10 +51,11 @@ type server struct {
 // openAccount is a channel with the calls that are using it; it is closed when the last has ended.
 type openAccount struct {
 	channel  Channel
+	host     Host
 	revision uint64
 	keyURLs  []string
 	use      *gate
-	life     context.Context // ends when the account is closed or replaced; its live connections end with it
+	life     context.Context // ends when the account is closed or replaced; its live connections and its Pull end with it
 	end      context.CancelFunc
 }
 
@@ -118,7 +120,7 @@ func (s *server) Validate(ctx context.Context, r *channelv1.ValidateRequest) (_ 
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, s.scrubber.scrub(err.Error()))
 	}
-	return checksOut(checks), nil
+	return &channelv1.ValidateResponse{Checks: checksOut(checks, s.scrubber)}, nil
 }
 
 // Open implements the protocol.
@@ -142,14 +144,15 @@ func (s *server) Open(ctx context.Context, r *channelv1.OpenRequest) (_ *channel
 	}
 	s.scrubber.set("opening "+id, s.secretsOf(r.GetAccount()))
 	defer s.scrubber.set("opening "+id, nil)
-	channel, err := s.open(ctx, s.accountIn(r.GetAccount()), r.GetAccount().GetSettingsJson())
+	account := s.accountIn(r.GetAccount())
+	channel, err := s.open(ctx, account, r.GetAccount().GetSettingsJson())
 	if err == nil {
 		err = s.implements(channel)
 	}
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, s.scrubber.scrub(err.Error()))
 	}
-	opened := &openAccount{channel: channel, revision: r.GetAccount().GetRevision(), use: newGate()}
+	opened := &openAccount{channel: channel, host: account.Host, revision: r.GetAccount().GetRevision(), use: newGate()}
 	opened.life, opened.end = context.WithCancel(context.Background())
 	if k, ok := channel.(KeyUser); ok {
 		opened.keyURLs = k.KeyURLs()
@@ -217,34 +220,37 @@ func (s *server) implements(channel Channel) error {
 	if channel == nil {
 		return errors.New("sdk: Open returned no channel and no error")
 	}
-	missing := ""
-	check := func(served bool, ok bool, name string) {
-		if served && !ok {
-			missing = name
+	for _, promise := range []struct {
+		made bool
+		kept bool
+		name string
+	}{
+		{s.services.Webhook, is[WebhookHandler](channel), "WebhookHandler"},
+		{s.services.Media, is[MediaFetcher](channel), "MediaFetcher"},
+		{s.services.Profiles, is[ProfileFetcher](channel), "ProfileFetcher"},
+		{s.services.Signals, is[Signaler](channel), "Signaler"},
+		{s.services.Reconciler, is[Reconciler](channel), "Reconciler"},
+		{s.services.Live, is[Connector](channel), "Connector"},
+		{s.services.Pull, is[Puller](channel), "Puller"},
+		{s.services.Registration, is[Registrar](channel), "Registrar"},
+		{s.services.Templates, is[TemplateLister](channel), "TemplateLister"},
+	} {
+		if promise.made && !promise.kept {
+			return fmt.Errorf("sdk: the manifest promises a service, but %T is no %s", channel, promise.name)
 		}
 	}
-	_, ok := channel.(WebhookHandler)
-	check(s.services.Webhook, ok, "WebhookHandler")
-	_, ok = channel.(MediaFetcher)
-	check(s.services.Media, ok, "MediaFetcher")
-	_, ok = channel.(ProfileFetcher)
-	check(s.services.Profiles, ok, "ProfileFetcher")
-	_, ok = channel.(Signaler)
-	check(s.services.Signals, ok, "Signaler")
-	_, ok = channel.(Reconciler)
-	check(s.services.Reconciler, ok, "Reconciler")
-	_, ok = channel.(Connector)
-	check(s.services.Live, ok, "Connector")
-	if missing != "" {
-		return fmt.Errorf("sdk: the manifest promises a service, but %T is no %s", channel, missing)
-	}
 	return nil
+}
+
+func is[T any](channel Channel) bool {
+	_, ok := channel.(T)
+	return ok
 }
 
 func (s *server) accountIn(a *channelv1.Account) Account {
 	in := Account{
 		ID: a.GetId(), Revision: a.GetRevision(), PublicURL: a.GetPublicUrl(), Test: a.GetTest(),
-		Host: &accountHost{link: s.host, account: a.GetId()}, Log: s.log.With("account", a.GetId()),
+		Host: &accountHost{link: s.host, account: a.GetId()}, Log: s.log.With("account", a.GetId()), Clock: s.clock,
 	}
 	for _, c := range a.GetChannels() {
 		in.Channels = append(in.Channels, ChannelAddress{
@@ -318,7 +324,7 @@ func (s *server) Drain(ctx context.Context, _ *channelv1.DrainRequest) (*channel
 	s.opening.Unlock()
 	empty := s.calls.close()
 	for _, a := range accounts {
-		a.end() // its live connections are calls that would not end by themselves
+		a.end() // its live connections and its Pull are calls that would not end by themselves
 	}
 	select {
 	case <-empty:

@@ -142,7 +142,8 @@ func TestDrainEndsBeforeItsDeadline(t *testing.T) {
 
 func TestPromisedServicesAreChecked(t *testing.T) {
 	s, _ := probes(t)
-	for _, services := range []Services{{Webhook: true}, {Media: true}, {Profiles: true}, {Signals: true}, {Reconciler: true}} {
+	for _, services := range []Services{{Webhook: true}, {Media: true}, {Profiles: true}, {Signals: true}, {Reconciler: true},
+		{Live: true}, {Pull: true}, {Registration: true}, {Templates: true}} {
 		s.services = services
 		if s.implements(&probe{}) == nil {
 			t.Errorf("%+v was believed", services)

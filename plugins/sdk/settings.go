@@ -26,6 +26,8 @@ type Setting struct {
 	Group    string
 	ShowIf   string // "key=value"
 	TestOnly bool   // only in an account marked test = true
+	// Exclusive: no two accounts of a plugin may have the same value, because the credential serves one consumer.
+	Exclusive bool
 }
 
 var (
@@ -48,6 +50,7 @@ var (
 //	group:"…"         fields with the same group are shown together
 //	show_if:"k=v"     asked for and required only when setting k has value v
 //	test:"true"       accepted only in an account marked test = true
+//	exclusive:"true"  no two accounts may have the same value: the credential serves one consumer
 //
 // The Go types are string, int, bool, time.Duration and []string.
 func SettingsOf(v any) ([]Setting, error) {
@@ -98,7 +101,7 @@ func settingOf(f reflect.StructField, key string) (Setting, error) {
 	s := Setting{
 		Key: key, Kind: tag("kind"), Title: tag("title"), Help: tag("help"), Required: tag("required") == "true",
 		Default: tag("default"), Pattern: tag("pattern"), Group: tag("group"), ShowIf: tag("show_if"),
-		TestOnly: tag("test") == "true",
+		TestOnly: tag("test") == "true", Exclusive: tag("exclusive") == "true",
 	}
 	if !f.IsExported() {
 		return s, fmt.Errorf("a field with a setting tag must be exported")

@@ -29,6 +29,13 @@ func identityIn(i *channelv1.Identity) Identity {
 	return Identity{Kind: i.GetKind(), Value: i.GetValue(), Scoped: i.GetScoped(), Verified: i.GetVerified()}
 }
 
+func formatIn(f channelv1.TextFormat) TextFormat {
+	if f == channelv1.TextFormat_MARKDOWN {
+		return Markdown
+	}
+	return Plain
+}
+
 func contextIn(c *channelv1.Context) SendContext {
 	in := SendContext{
 		ReplyTokenAge: c.GetReplyTokenAge().AsDuration(), LastInboundID: c.GetLastInboundId(),
@@ -48,6 +55,13 @@ func outgoingIn(r *channelv1.SendRequest) *Outgoing {
 			Kind: AuthorKind(r.GetAuthor().GetKind()), Name: r.GetAuthor().GetName(), PictureURL: r.GetAuthor().GetPictureUrl(),
 		},
 		Context: contextIn(r.GetContext()), Resume: r.GetResume(), QuoteToken: r.GetQuoteToken(),
+		QuotedID: r.GetQuotedId(), Format: formatIn(r.GetFormat()), ChannelJSON: r.GetChannelJson(),
+	}
+	if t := r.GetTemplate(); t != nil {
+		in.Template = &TemplateUse{Name: t.GetName(), Language: t.GetLanguage(), Values: t.GetValues()}
+	}
+	for _, c := range r.GetChoices() {
+		in.Choices = append(in.Choices, Choice{Title: c.GetTitle(), Postback: c.GetPostback(), URL: c.GetUrl()})
 	}
 	for _, a := range r.GetAttachments() {
 		in.Attachments = append(in.Attachments, OutgoingAttachment{
@@ -69,11 +83,17 @@ func signalIn(r *channelv1.SignalRequest) (Signal, error) {
 	case *channelv1.SignalRequest_Read:
 		return Signal{Read: &ReadSignal{MessageID: k.Read.GetMessageId(), ReadToken: k.Read.GetReadToken()}}, nil
 	case *channelv1.SignalRequest_AgentJoined:
-		return Signal{AgentJoined: k.AgentJoined.GetName()}, nil
+		kind := AuthorAgent
+		if k.AgentJoined.GetKind() != channelv1.Author_KIND_UNSPECIFIED {
+			kind = AuthorKind(k.AgentJoined.GetKind())
+		}
+		return Signal{AgentJoined: &AgentJoined{
+			Name: k.AgentJoined.GetName(), PictureURL: k.AgentJoined.GetPictureUrl(), Kind: kind,
+		}}, nil
 	case *channelv1.SignalRequest_AgentLeft:
-		return Signal{AgentLeft: k.AgentLeft.GetName()}, nil
+		return Signal{AgentLeft: &AgentLeft{Name: k.AgentLeft.GetName()}}, nil
 	case *channelv1.SignalRequest_ConversationEnded:
-		return Signal{ConversationEnded: k.ConversationEnded.GetCode()}, nil
+		return Signal{ConversationEnded: &ConversationEnded{Code: k.ConversationEnded.GetCode()}}, nil
 	}
 	return Signal{}, fmt.Errorf("a signal that this plugin does not know")
 }

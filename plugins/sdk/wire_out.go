@@ -26,83 +26,22 @@ func durationOut(d time.Duration) *durationpb.Duration {
 	return durationpb.New(d)
 }
 
-func settingsOut(settings []Setting) []*channelv1.Setting {
-	var out []*channelv1.Setting
-	for _, s := range settings {
-		out = append(out, &channelv1.Setting{
-			Key: s.Key, Kind: s.Kind, Title: s.Title, Help: s.Help, Required: s.Required, Secret: s.Secret,
-			Default: s.Default, Pattern: s.Pattern, Options: s.Options, Group: s.Group, ShowIf: s.ShowIf, TestOnly: s.TestOnly,
-		})
-	}
-	return out
-}
-
-func manifestOut(m *Manifest, settings, address []Setting) *channelv1.Manifest {
-	out := &channelv1.Manifest{
-		Id: m.ID, Name: m.Name, Version: m.Version, SdkVersion: Version,
-		Settings: settingsOut(settings), Address: settingsOut(address),
-		Capabilities:    capabilitiesOut(&m.Capabilities),
-		RequiresConsent: m.RequiresConsent, RetirementNotice: m.RetirementNotice, DocumentationUrl: m.DocumentationURL,
-	}
-	for _, c := range m.Callbacks {
-		out.Callbacks = append(out.Callbacks, &channelv1.Callback{Path: c.Path, Title: c.Title, Help: c.Help})
-	}
-	if v := m.Verification; v != nil {
-		out.Verification = &channelv1.Verification{
-			Algorithm: v.Algorithm, Header: v.Header, Encoding: v.Encoding, Prefix: v.Prefix,
-			SecretSetting: v.SecretSetting, PreviousSecretSetting: v.PreviousSecretSetting,
-			Path: v.Path, Status: uint32(v.Status), //nolint:gosec // an HTTP status
-		}
-	}
-	for _, s := range []struct {
-		served bool
-		name   string
-	}{
-		{m.Services.Webhook, channelv1.Webhook_ServiceDesc.ServiceName},
-		{m.Services.Media, channelv1.Media_ServiceDesc.ServiceName},
-		{m.Services.Profiles, channelv1.Profiles_ServiceDesc.ServiceName},
-		{m.Services.Signals, channelv1.Signals_ServiceDesc.ServiceName},
-		{m.Services.Reconciler, channelv1.Reconciler_ServiceDesc.ServiceName},
-		{m.Services.Live, channelv1.Live_ServiceDesc.ServiceName},
-	} {
-		if s.served {
-			out.Services = append(out.Services, s.name)
-		}
-	}
-	return out
-}
-
-func capabilitiesOut(c *Capabilities) *channelv1.Capabilities {
-	out := &channelv1.Capabilities{
-		MaxPartsPerCall: uint32(max(c.MaxPartsPerCall, 0)),
-		TypingOut:       c.TypingOut, TypingIn: c.TypingIn, ReadOut: c.ReadOut, Receipts: c.Receipts, Edits: c.Edits,
-		Deletes: c.Deletes, Reactions: c.Reactions, Quotes: c.Quotes, Groups: c.Groups, SenderName: c.SenderName,
-		Window: durationOut(c.Window), IdempotentSend: c.IdempotentSend, QuickReplies: uint32(max(c.QuickReplies, 0)),
-		Redelivery: durationOut(c.Redelivery),
-	}
-	if c.TextMax > 0 {
-		out.Text = &channelv1.TextLimit{Max: uint32(c.TextMax), Unit: channelv1.TextLimit_Unit(c.TextUnit)}
-	}
-	for _, m := range c.Media {
-		out.Media = append(out.Media, &channelv1.MediaLimit{Types: m.Types, MaxBytes: uint64(max(m.MaxBytes, 0))})
-	}
-	switch {
-	case c.MediaUpload:
-		out.MediaTransport = channelv1.MediaTransport_UPLOAD
-	case c.MediaPublicURL:
-		out.MediaTransport = channelv1.MediaTransport_PUBLIC_URL
-	}
-	return out
-}
-
-func checksOut(checks []Check) *channelv1.ValidateResponse {
-	out := &channelv1.ValidateResponse{}
+// checksOut keeps secrets out of what was found: it may be any error's text.
+func checksOut(checks []Check, s *scrubber) []*channelv1.Check {
+	var out []*channelv1.Check
 	for _, c := range checks {
-		out.Checks = append(out.Checks, &channelv1.Check{
-			Name: c.Name, Title: c.Title, State: channelv1.Check_State(c.State), Detail: c.Detail, Fix: c.Fix, Field: c.Field,
+		out = append(out, &channelv1.Check{
+			Name: c.Name, Title: c.Title, State: channelv1.Check_State(c.State), Detail: s.scrub(c.Detail), Fix: s.scrub(c.Fix), Field: c.Field,
 		})
 	}
 	return out
+}
+
+func formatOut(f TextFormat) channelv1.TextFormat {
+	if f == Markdown {
+		return channelv1.TextFormat_MARKDOWN
+	}
+	return channelv1.TextFormat_PLAIN
 }
 
 func threadOut(t Thread) *channelv1.Thread {
@@ -135,6 +74,12 @@ func messageOut(m *Message) *channelv1.Message {
 	out := &channelv1.Message{
 		Id: m.ID, Text: m.Text, QuotedId: m.QuotedID, ReplyToken: replyTokenOut(m.ReplyToken),
 		ReadToken: m.ReadToken, QuoteToken: m.QuoteToken, NoReply: m.NoReply,
+	}
+	if m.Format != Plain {
+		out.Format = formatOut(m.Format)
+	}
+	for _, c := range m.Contacts {
+		out.Contacts = append(out.Contacts, &channelv1.ContactCard{Name: c.Name, Phones: c.Phones, Emails: c.Emails, Id: c.ID})
 	}
 	for _, a := range m.Attachments {
 		out.Attachments = append(out.Attachments, &channelv1.Attachment{
@@ -240,11 +185,16 @@ func eventOut(e *Event) (*channelv1.Event, error) {
 	case e.Notice != nil:
 		out.Kind = &channelv1.Event_Notice{Notice: &channelv1.Notice{
 			Kind: e.Notice.Kind, Text: e.Notice.Text, AccountStopped: e.Notice.AccountStopped, AccountResumed: e.Notice.AccountResumed,
+			Template: e.Notice.Template,
 		}}
 	case e.Unknown != nil:
 		out.Kind = &channelv1.Event_Unknown{Unknown: &channelv1.Unknown{
 			Type: e.Unknown.Type, IsMessage: e.Unknown.IsMessage, MessageId: e.Unknown.MessageID,
 			ReplyToken: replyTokenOut(e.Unknown.ReplyToken),
+		}}
+	case e.ThreadControl != nil:
+		out.Kind = &channelv1.Event_ThreadControl{ThreadControl: &channelv1.ThreadControl{
+			Ours: e.ThreadControl.Ours, Application: e.ThreadControl.Application,
 		}}
 	default:
 		return nil, errors.New("sdk: event " + e.ID + " does not say what happened; use Unknown")

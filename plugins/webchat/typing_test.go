@@ -51,7 +51,7 @@ func TestAgentTyping(t *testing.T) {
 			t.Errorf("afterwards came %v", kinds)
 		}
 		// What the panel is not told, and who is not here.
-		for _, signal := range []sdk.Signal{{AgentJoined: "Ada"}, {ConversationEnded: "x"}} {
+		for _, signal := range []sdk.Signal{{AgentJoined: &sdk.AgentJoined{Name: "Ada"}}, {ConversationEnded: &sdk.ConversationEnded{Code: "x"}}} {
 			if err := c.Signal(t.Context(), threadOf(visitor), identityOf(visitor), signal); err != nil {
 				t.Error(err)
 			}

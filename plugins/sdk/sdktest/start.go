@@ -19,15 +19,18 @@ import (
 
 // Plugin is a plugin under test, reached by gRPC.
 type Plugin struct {
-	Manifest   *channelv1.Manifest
-	Channel    channelv1.ChannelClient
-	Webhook    channelv1.WebhookClient
-	Media      channelv1.MediaClient
-	Profiles   channelv1.ProfilesClient
-	Signals    channelv1.SignalsClient
-	Reconciler channelv1.ReconcilerClient
-	Live       channelv1.LiveClient
-	Host       *Host
+	Manifest     *channelv1.Manifest
+	Channel      channelv1.ChannelClient
+	Webhook      channelv1.WebhookClient
+	Media        channelv1.MediaClient
+	Profiles     channelv1.ProfilesClient
+	Signals      channelv1.SignalsClient
+	Reconciler   channelv1.ReconcilerClient
+	Live         channelv1.LiveClient
+	Pull         channelv1.PullClient
+	Registration channelv1.RegistrationClient
+	Templates    channelv1.TemplatesClient
+	Host         *Host
 	// Conversations is what the host knows of the customers' conversations.
 	Conversations *Conversations
 	revision      uint64
@@ -59,7 +62,9 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 	started := &Plugin{
 		Channel: channelv1.NewChannelClient(conn), Webhook: channelv1.NewWebhookClient(conn), Media: channelv1.NewMediaClient(conn),
 		Profiles: channelv1.NewProfilesClient(conn), Signals: channelv1.NewSignalsClient(conn),
-		Reconciler: channelv1.NewReconcilerClient(conn), Live: channelv1.NewLiveClient(conn), Host: host,
+		Reconciler: channelv1.NewReconcilerClient(conn), Live: channelv1.NewLiveClient(conn),
+		Pull: channelv1.NewPullClient(conn), Registration: channelv1.NewRegistrationClient(conn),
+		Templates: channelv1.NewTemplatesClient(conn), Host: host,
 		Conversations: conversations,
 	}
 	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"})
