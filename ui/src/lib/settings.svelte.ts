@@ -1,3 +1,5 @@
+import { remembered } from './remembered';
+
 /** What one person has chosen for this browser: theme, density, sounds. Kept in the browser, never sent. */
 export interface Settings {
   theme: 'system' | 'light' | 'dark';
@@ -8,23 +10,15 @@ export interface Settings {
   singleKeys: boolean; // letters as shortcuts
 }
 
-const remembered = 'guichet.settings';
+const key = 'guichet.settings';
 const first: Settings = { theme: 'system', density: 'comfortable', sound: true, desktopNotifications: false, enterSends: false, singleKeys: true };
 
-function load(): Settings {
-  try {
-    return { ...first, ...(JSON.parse(localStorage.getItem(remembered) ?? '{}') as Partial<Settings>) };
-  } catch {
-    return { ...first };
-  }
-}
-
-export const settings = $state<Settings>(load());
+export const settings = $state<Settings>({ ...first, ...remembered.read<Partial<Settings>>(key) });
 
 /** choose changes settings and keeps them. */
 export function choose(changes: Partial<Settings>): void {
   Object.assign(settings, changes);
-  localStorage.setItem(remembered, JSON.stringify(settings));
+  remembered.write(key, settings);
   show();
 }
 

@@ -55,10 +55,27 @@ export function onDate(then: (at: Date) => void): () => void {
   return () => whenDated.delete(then);
 }
 
+let ours = (): boolean => true;
+
+/**
+ * onlyWhile lets nothing be changed at the server unless a condition holds: it is ours who is signed in. Signing in
+ * itself is always possible. The result takes the condition away.
+ */
+export function onlyWhile(holds: () => boolean): () => void {
+  ours = holds;
+  return () => {
+    if (ours === holds) ours = () => true;
+  };
+}
+
 /** A call that takes longer counts as not answered, in milliseconds. Uploads do not go this way. */
 const patience = 30_000;
 
 async function reach(request: Request): Promise<Response> {
+  if (request.method !== 'GET' && !ours() && !request.url.endsWith('/sign-in')) {
+    signedOut();
+    throw new Unreachable();
+  }
   let answer: Response;
   try {
     answer = await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });

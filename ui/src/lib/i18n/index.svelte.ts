@@ -2,6 +2,7 @@
  * The texts of the interface, English and French. Each room has its own catalogue file in `en/` and `fr/`; a key is
  * `room.name`. `t` is reactive: what shows a text follows a change of language by itself.
  */
+import { remembered } from '../remembered';
 import { fill, type Values } from './format';
 import enAdmin from './en/admin.json';
 import enCommon from './en/common.json';
@@ -21,12 +22,11 @@ const catalogues: Record<Language, Record<string, string>> = { en: english, fr: 
 
 export type TextKey = keyof typeof english;
 
-const remembered = 'guichet.language';
+const key = 'guichet.language';
 
 function preferred(): Language {
-  const kept = globalThis.localStorage?.getItem(remembered);
-  for (const wish of [kept, ...(globalThis.navigator?.languages ?? [])]) {
-    const found = languages.find((l) => wish?.toLowerCase().startsWith(l));
+  for (const wish of [remembered.read(key), ...(globalThis.navigator?.languages ?? [])]) {
+    const found = languages.find((l) => typeof wish === 'string' && wish.toLowerCase().startsWith(l));
     if (found) return found;
   }
   return 'en';
@@ -40,7 +40,7 @@ export const language = (): Language => current;
 /** setLanguage changes the language, for this browser, at once. */
 export function setLanguage(to: Language): void {
   current = to;
-  globalThis.localStorage?.setItem(remembered, to);
+  remembered.write(key, to);
   document.documentElement.lang = to;
 }
 

@@ -6,9 +6,9 @@ import {
   answered,
   api,
   onDate,
+  onlyWhile,
   onSignedOut,
-  Unreachable,
-  ApiError,
+  signedOut,
   type Agent,
   type Attachment,
   type Conversation,
@@ -16,7 +16,9 @@ import {
   type Me,
   type Message,
 } from '../api/client';
+import { person } from '../person';
 import { Batch } from './batch';
+import { ServerClock } from './clock.svelte';
 import { Colleagues } from './colleagues.svelte';
 import { Counts } from './counts.svelte';
 import type { Frame, SnapshotFrame } from './frames';
@@ -24,8 +26,8 @@ import { ServerLink } from './link.svelte';
 import { Offers } from './offers.svelte';
 import { ruleOf, seesAll } from './order';
 import { Outbox } from './outbox.svelte';
-import { Records } from './records.svelte';
-import { ConversationThread, summaryOf } from './thread.svelte';
+import { Records, summaryOf } from './records.svelte';
+import { ConversationThread } from './thread.svelte';
 import type { Desk, EndedOffer, Link, PresenceNow, Ringing, Thread, View, ViewName } from './types';
 import { upload } from './upload';
 import { ConversationView } from './view.svelte';
@@ -42,7 +44,6 @@ export function createDesk(me: Me): Desk {
 
 class LiveDesk implements Desk {
   presence = $state.raw<PresenceNow | undefined>();
-  skew = $state(0);
 
   readonly #records: Records;
   readonly #views = new Map<ViewName, ConversationView>();
@@ -51,6 +52,7 @@ class LiveDesk implements Desk {
   readonly #outbox: Outbox;
   readonly #colleagues: Colleagues;
   readonly #counts: Counts;
+  readonly #clock = new ServerClock();
   readonly #link: ServerLink;
   readonly #batch = new Batch<{ frame: Frame; at: number }>((all) => this.#takeAll(all));
   readonly #ends: (() => void)[] = [];
@@ -60,7 +62,7 @@ class LiveDesk implements Desk {
   #seq = 0;
   #whole = false; // the last snapshot named everything
   #viewing = '';
-  #skews: number[] = [];
+  #guarded: (() => void) | undefined;
 
   constructor(readonly me: Me) {
     this.#records = new Records((id, c) => this.#changed(id, c));
@@ -84,9 +86,12 @@ class LiveDesk implements Desk {
   }
 
   start(): void {
+    person.enters(this.me.id);
+    this.#guarded ??= onlyWhile(() => person.may(this.me.id));
     this.#ends.push(
       onSignedOut(() => this.#end('signed-out')),
-      onDate((at) => this.#dated(at.getTime() + 500, 1_000)),
+      onDate((at) => this.#clock.dated(at)),
+      person.onOther(this.me.id, signedOut),
     );
     this.#outbox.start();
     this.#link.start();
@@ -97,6 +102,7 @@ class LiveDesk implements Desk {
 
   stop(): void {
     this.#end();
+    this.#guarded?.();
   }
 
   resume(): void {
@@ -108,6 +114,9 @@ class LiveDesk implements Desk {
   }
   get lastLive(): Date | undefined {
     return this.#link.lastLive;
+  }
+  get skew(): number {
+    return this.#clock.skew;
   }
   get counts(): { mine: number; waiting: number; all: number | undefined } {
     return this.#counts;
@@ -166,27 +175,17 @@ class LiveDesk implements Desk {
     return this.#colleagues.name(agent);
   }
 
-  async accept(offer: string): Promise<ConversationDetail> {
-    const back = this.#offers.answering(offer);
-    try {
-      return await this.#records.ask(
+  accept(offer: string): Promise<ConversationDetail> {
+    return this.#offers.answer(offer, () =>
+      this.#records.ask(
         async () => answered(await api.POST('/api/v1/offers/{offer}/accept', { params: { path: { offer } } })),
         (detail, begun) => this.#takeDetail(detail, begun),
-      );
-    } catch (error) {
-      if (mayRing(error)) back();
-      throw error;
-    }
+      ),
+    );
   }
 
-  async decline(offer: string): Promise<void> {
-    const back = this.#offers.answering(offer);
-    try {
-      answered(await api.POST('/api/v1/offers/{offer}/decline', { params: { path: { offer } } }));
-    } catch (error) {
-      if (mayRing(error)) back();
-      throw error;
-    }
+  decline(offer: string): Promise<void> {
+    return this.#offers.answer(offer, async () => void answered(await api.POST('/api/v1/offers/{offer}/decline', { params: { path: { offer } } })));
   }
 
   dismissEnded(): void {
@@ -301,7 +300,7 @@ class LiveDesk implements Desk {
         return;
       }
       case 'ping':
-        this.#dated(Date.parse(frame.at) - (performance.now() - at), 0);
+        this.#clock.heard(Date.parse(frame.at) + performance.now() - at);
         return;
       default:
         return; // a newer server may say more than we understand
@@ -335,6 +334,7 @@ class LiveDesk implements Desk {
     const first = parts[0];
     if (!first || first.part !== 0) return;
     const { me } = first;
+    if (me && me.agent !== this.me.id) return signedOut();
     if (me) this.presence = { presence: me.presence, load: me.load, capacity: me.capacity };
     for (const agent of first.agents ?? []) this.#colleagues.presence(agent);
     this.#whole = !parts.some((part) => part.truncated);
@@ -395,18 +395,4 @@ class LiveDesk implements Desk {
     if (this.#records.size <= recordsMost) return;
     this.#records.keep((id) => this.#threads.has(id) || [...this.#views.values()].some((view) => view.has(id)));
   }
-
-  /** #dated compares clocks. The answer with the shortest way here is the best of the last few. */
-  #dated(server: number, doubt: number): void {
-    if (doubt > 0 && this.#skews.length > 0) return; // the socket says it better
-    const skew = server - Date.now();
-    if (doubt === 0) this.#skews = [...this.#skews.slice(-4), skew];
-    const best = doubt > 0 ? skew : Math.max(...this.#skews);
-    if (Math.abs(best - this.skew) > Math.max(50, doubt)) this.skew = best;
-  }
-}
-
-/** mayRing tells whether an offer may still ring after answering it has failed. */
-function mayRing(error: unknown): boolean {
-  return error instanceof Unreachable || (error instanceof ApiError && error.status >= 500);
 }

@@ -1,7 +1,7 @@
 import { untrack } from 'svelte';
 import { answered, api, ApiError, type ConversationDetail } from '../api/client';
 import { Backoff } from './backoff';
-import { remembered } from './remembered';
+import { remembered } from '../remembered';
 import type { Thread } from './types';
 
 const savedAfter = 800; // ms after the last key

@@ -154,6 +154,7 @@ export class ServerLink {
 
   #arrive(): void {
     this.ends.settle();
+    if (this.#stopped) return; // it was for somebody else
     this.#polling = false;
     clearTimeout(this.#poll);
     this.#arrived = Date.now();

@@ -1,4 +1,4 @@
-import type { Conversation, Offer } from '../api/client';
+import { ApiError, Unreachable, type Conversation, type Offer } from '../api/client';
 import type { EndedOffer, Ringing } from './types';
 
 /** An offer that ends with less than this left has run out, in ms. */
@@ -42,16 +42,21 @@ export class Offers {
     this.#watch();
   }
 
-  /** answering takes an offer away that is being answered here; the result brings it back. */
-  answering(id: string): () => void {
+  /** answer takes an offer away while it is answered here; it comes back when that fails and it may still ring. */
+  async answer<T>(id: string, act: () => Promise<T>): Promise<T> {
     const offer = this.ringing.find((o) => o.id === id);
     this.#answered.add(id);
     this.ringing = this.ringing.filter((o) => o.id !== id);
-    return () => {
-      this.#answered.delete(id);
-      if (offer && offer.endsAt > performance.now() && !this.ringing.some((o) => o.id === id)) this.ringing = [...this.ringing, offer];
-      this.#watch();
-    };
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof Unreachable || (error instanceof ApiError && error.status >= 500)) {
+        this.#answered.delete(id);
+        if (offer && offer.endsAt > performance.now() && !this.ringing.some((o) => o.id === id)) this.ringing = [...this.ringing, offer];
+        this.#watch();
+      }
+      throw error;
+    }
   }
 
   stop(): void {

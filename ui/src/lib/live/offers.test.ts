@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Conversation, Offer } from '../api/client';
+import { ApiError, Unreachable, type Conversation, type Offer } from '../api/client';
 import { Offers } from './offers.svelte';
 
 const offer = (id: string, remaining_ms = 30_000): Offer => ({ id, conversation: 'c', queue: 'q', contact: { id: 'p', name: 'Léa', anonymous: false }, remaining_ms });
@@ -39,23 +39,26 @@ test.each([
   expect(offers.ended).toMatchObject({ how, offer: { id: 'o' } });
 });
 
-test('an offer that was answered here has not ended by itself', () => {
+test('an offer that was answered here has not ended by itself', async () => {
   offers.ring(offer('o'), performance.now());
-  offers.answering('o');
+  const answered = offers.answer('o', () => Promise.resolve('yes'));
   expect(offers.ringing).toEqual([]);
   offers.ring(offer('o'), performance.now()); // told again before the answer has arrived
   expect(offers.ringing).toEqual([]);
   offers.end('o');
-  expect(offers.ended).toBeUndefined();
+  expect([offers.ended, await answered]).toEqual([undefined, 'yes']);
 });
 
-test('an answer that failed lets it ring on', () => {
+test.each([
+  ['the server was not reached', new Unreachable(), 1],
+  ['the server is in trouble', new ApiError(503, 'unavailable', ''), 1],
+  ['the server said no', new ApiError(409, 'offer-ended', ''), 0],
+])('when %s it rings on or not', async (_, error, ringing) => {
   offers.ring(offer('o'), performance.now());
-  const back = offers.answering('o');
-  back();
-  expect(offers.ringing).toHaveLength(1);
+  await expect(offers.answer('o', () => Promise.reject(error))).rejects.toBe(error);
+  expect(offers.ringing).toHaveLength(ringing);
   offers.end('o');
-  expect(offers.ended).toBeDefined();
+  expect(offers.ended !== undefined).toBe(ringing > 0);
 });
 
 test('what nobody ends is missed in the end', () => {

@@ -1,7 +1,7 @@
 import { answered, api, ApiError, type Message } from '../api/client';
 import { Backoff } from './backoff';
 import { newId } from './id';
-import { remembered } from './remembered';
+import { remembered } from '../remembered';
 import type { Pending } from './types';
 
 const firstPause = 1_000;

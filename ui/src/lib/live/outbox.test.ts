@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { onSignedOut } from '../api/client';
+import { person } from '../person';
 import { createDesk } from './desk.svelte';
 import { FakeServer, seeded } from './fake';
 import type { Desk, Thread } from './types';
@@ -85,9 +87,40 @@ test('what another person has left on this browser stays theirs', async () => {
   await pass(100);
   desk.stop();
   server.network = 'up';
+  server.viewer.agent = 'cy';
   desk = createDesk({ ...me, id: 'cy' });
   await pass(5_000);
   expect([server.get(id).messages.length, keys().length]).toEqual([1, 1]);
+});
+
+test('when another tab signs somebody else in, nothing is sent in their name', async () => {
+  server.network = 'down';
+  thread.send('one', 'public', []);
+  await pass(100);
+  const asked = vi.fn();
+  const end = onSignedOut(asked);
+  server.network = 'up';
+  server.viewer.agent = 'cy';
+  person.enters('cy'); // while this tab slept: no event has come
+  window.dispatchEvent(new Event('online'));
+  await pass(60_000);
+  end();
+  expect([server.get(id).messages.length, keys().length, desk.link, asked.mock.calls.length > 0]).toEqual([1, 1, 'signed-out', true]);
+  server.viewer.agent = 'ana';
+  desk.resume();
+  await pass(5_000);
+  expect([own(), thread.pending]).toEqual([['one'], []]);
+});
+
+test.each([
+  ['its tab is told', () => window.dispatchEvent(new StorageEvent('storage', { key: 'guichet.person' }))],
+  ['the server greets somebody else', () => (server.cut(), (server.epoch = 1e9))],
+])('a tab notices that somebody else has signed in: %s', async (how, happens) => {
+  server.viewer.agent = 'cy';
+  if (how === 'its tab is told') person.enters('cy');
+  happens();
+  await pass(5_000);
+  expect(desk.link).toBe('signed-out');
 });
 
 test('a message that was stored and whose answer was lost is not stored twice', async () => {

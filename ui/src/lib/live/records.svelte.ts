@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
-import type { Conversation } from '../api/client';
+import type { Conversation, ConversationDetail } from '../api/client';
 
 /** What is told when a conversation changes, or goes (undefined). */
 export type Changed = (id: string, now: Conversation | undefined) => void;
@@ -115,4 +115,10 @@ export class Records {
     this.#shown.delete(id);
     this.changed(id, undefined);
   }
+}
+
+/** summaryOf is what lists show of a conversation's details. */
+export function summaryOf(detail: ConversationDetail): Conversation {
+  const { context: _context, sessions: _sessions, identity: _identity, thread: _thread, draft: _draft, attachments: _attachments, ...summary } = detail;
+  return summary;
 }

@@ -2,8 +2,9 @@ import { answered, api, ApiError, type Conversation, type ConversationDetail, ty
 import { Backoff } from './backoff';
 import { Log } from './log';
 import type { Outbox } from './outbox.svelte';
-import type { Records } from './records.svelte';
+import { summaryOf, type Records } from './records.svelte';
 import type { Desk, Pending, Thread } from './types';
+import { Typing } from './typing.svelte';
 
 const pageSize = 50;
 const detailPause = 1_000; // ms between two looks at the details of a busy conversation
@@ -11,7 +12,6 @@ const retryFirst = 2_000;
 const retryLongest = 30_000;
 const missedAfter = 1_000; // ms until a message that the list knows of, but nobody told, is asked for
 const refreshPages = 5; // how far back what was read is read again after something may have been missed
-const typingLasts = 6_000;
 const typingEvery = 3_000;
 
 /** What a thread needs of the desk. */
@@ -31,8 +31,6 @@ export class ConversationThread implements Thread {
   detail = $state.raw<ConversationDetail | undefined>();
   messages = $state.raw<readonly Message[]>([]);
   older = $state(false);
-  customerTyping = $state(false);
-  colleaguesTyping = $state.raw<readonly string[]>([]);
   viewers = $state.raw<readonly string[]>([]);
 
   readonly #log = new Log();
@@ -50,14 +48,16 @@ export class ConversationThread implements Thread {
   #resting = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #pauses = new Backoff(retryFirst, retryLongest);
-  readonly #typing = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #typing: Typing;
   #typedAt = -Infinity;
   #readUpTo = 0;
 
   constructor(
     readonly id: string,
     readonly around: Surroundings,
-  ) {}
+  ) {
+    this.#typing = new Typing(around.desk.me.id);
+  }
 
   get desk(): Desk {
     return this.around.desk;
@@ -65,6 +65,14 @@ export class ConversationThread implements Thread {
 
   get summary(): Conversation | undefined {
     return this.around.records.shown(this.id) ?? this.detail;
+  }
+
+  get customerTyping(): boolean {
+    return this.#typing.customer;
+  }
+
+  get colleaguesTyping(): readonly string[] {
+    return this.#typing.colleagues;
   }
 
   get pending(): readonly Pending[] {
@@ -107,7 +115,7 @@ export class ConversationThread implements Thread {
   tell(message: Message): void {
     this.#log.tell(message, this.around.records.tick());
     this.#dirty = true;
-    this.#stopTyping(message.from.kind === 'customer' ? 'customer' : message.from.id);
+    this.#typing.stops(message.from);
     if (this.#log.hole && this.#loaded) void this.#fill();
   }
 
@@ -359,36 +367,14 @@ export class ConversationThread implements Thread {
     this.around.say(this.id);
   }
 
-  /** types notes that somebody writes; it wears off by itself. */
+  /** types notes that somebody writes. */
   types(from: { kind: string; id: string }): void {
-    const who = from.kind === 'customer' ? 'customer' : from.id;
-    if (who === this.desk.me.id) return;
-    clearTimeout(this.#typing.get(who));
-    this.#typing.set(
-      who,
-      setTimeout(() => this.#stopTyping(who), typingLasts),
-    );
-    this.#showTyping();
-  }
-
-  #stopTyping(who: string): void {
-    const timer = this.#typing.get(who);
-    if (timer === undefined) return;
-    clearTimeout(timer);
-    this.#typing.delete(who);
-    this.#showTyping();
-  }
-
-  #showTyping(): void {
-    this.customerTyping = this.#typing.has('customer');
-    this.colleaguesTyping = [...this.#typing.keys()].filter((who) => who !== 'customer');
+    this.#typing.begins(from);
   }
 
   /** alone forgets what only the socket can tell. */
   alone(): void {
-    for (const timer of this.#typing.values()) clearTimeout(timer);
-    this.#typing.clear();
-    this.#showTyping();
+    this.#typing.forget();
     this.viewers = [];
   }
 
@@ -407,10 +393,4 @@ export class ConversationThread implements Thread {
     this.rest();
     this.around.closed(this);
   }
-}
-
-/** summaryOf is what lists show of a conversation's details. */
-export function summaryOf(detail: ConversationDetail): Conversation {
-  const { context: _context, sessions: _sessions, identity: _identity, thread: _thread, draft: _draft, ...summary } = detail;
-  return summary;
 }
