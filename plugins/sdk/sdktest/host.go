@@ -24,11 +24,19 @@ type Host struct {
 	mu       sync.Mutex
 	received []*channelv1.Event
 	cursor   *channelv1.Cursor
+	cursors  map[string][]byte // by account and name
+	loose    int               // batches of events that came without a cursor
+	held     *heldReceive      // what the next Receive waits for
+	refusals int               // how many of the next ones with events fail
+	refused  chan struct{}     // closed with the first of them
 	state    map[string]stateValue
 	versions uint64
 	media    map[string]storedMedia
 	keys     map[string][]byte
 }
+
+// heldReceive is a Receive that waits.
+type heldReceive struct{ came, let chan struct{} }
 
 type stateValue struct {
 	value   []byte
@@ -41,7 +49,7 @@ type storedMedia struct {
 }
 
 func newHost() *Host {
-	return &Host{state: map[string]stateValue{}, media: map[string]storedMedia{}, keys: map[string][]byte{}}
+	return &Host{cursors: map[string][]byte{}, state: map[string]stateValue{}, media: map[string]storedMedia{}, keys: map[string][]byte{}}
 }
 
 // Received returns what the plugin gave to Host.Receive, and the newest cursor.
@@ -67,15 +75,71 @@ func (h *Host) AddMedia(account, mimeType, name string, content []byte) (handle 
 	return handle
 }
 
-// Receive implements the protocol.
-func (h *Host) Receive(_ context.Context, r *channelv1.ReceiveRequest) (*channelv1.ReceiveResponse, error) {
+// HoldReceive lets the next Receive wait until release is called; came is closed when it is there.
+func (h *Host) HoldReceive() (came <-chan struct{}, release func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	held := &heldReceive{make(chan struct{}), make(chan struct{})}
+	h.held = held
+	return held.came, func() { close(held.let) }
+}
+
+// RefuseReceive makes the next n calls of Receive that bring events fail; refused is closed with the first of them.
+func (h *Host) RefuseReceive(n int) (refused <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refusals, h.refused = n, make(chan struct{})
+	return h.refused
+}
+
+// Cursor returns the cursor of a name that is stored for an account, nil where there is none.
+func (h *Host) Cursor(account, name string) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cursors[account+"|"+name]
+}
+
+// Receive implements the protocol.
+func (h *Host) Receive(ctx context.Context, r *channelv1.ReceiveRequest) (*channelv1.ReceiveResponse, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if held := h.held; held != nil {
+		h.held = nil
+		close(held.came)
+		h.mu.Unlock()
+		select {
+		case <-held.let:
+		case <-ctx.Done():
+		}
+		h.mu.Lock()
+		if err := ctx.Err(); err != nil {
+			return nil, status.FromContextError(err).Err()
+		}
+	}
+	if h.refusals > 0 && len(r.GetEvents()) > 0 {
+		h.refusals--
+		if h.refused != nil {
+			close(h.refused)
+			h.refused = nil
+		}
+		return nil, status.Error(codes.Unavailable, "the host cannot store anything now")
+	}
 	h.received = append(h.received, r.GetEvents()...)
-	if r.GetCursor() != nil {
-		h.cursor = r.GetCursor()
+	switch c := r.GetCursor(); {
+	case c != nil:
+		h.cursor = c
+		h.cursors[r.GetAccount()+"|"+c.GetName()] = bytes.Clone(c.GetValue())
+	case len(r.GetEvents()) > 0:
+		h.loose++
 	}
 	return &channelv1.ReceiveResponse{Stored: uint32(len(r.GetEvents()))}, nil //nolint:gosec // a count
+}
+
+// withoutCursor tells how many batches of events came without a cursor.
+func (h *Host) withoutCursor() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.loose
 }
 
 // GetState implements the protocol.

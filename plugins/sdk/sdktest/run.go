@@ -47,6 +47,9 @@ type suite struct {
 	genuine  map[string]*channelv1.HTTPRequest
 	upgrade  *channelv1.HTTPRequest // to a live connection that is accepted; nil when not given
 	hello    []byte
+	source   *Source        // that is pulled from; nil when not given
+	register *Registry      // the provider's; nil when not given
+	listed   map[string]any // settings of an account whose templates can be listed; nil when not given
 }
 
 // Run puts a plugin through the conformance suite. It makes no network call of its own and calls nothing that should:
@@ -76,6 +79,9 @@ func Run[S any](t *testing.T, p sdk.Plugin[S], options ...Option) {
 		{"forged requests", (*suite).forgedRequests},
 		{"genuine requests", (*suite).genuineRequests},
 		{"live connections", (*suite).live},
+		{"pull", (*suite).pull},
+		{"registration", (*suite).registration},
+		{"templates", (*suite).templates},
 		{"drain", (*suite).drain},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(start(t), t) })

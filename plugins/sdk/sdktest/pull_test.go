@@ -1,0 +1,193 @@
+package sdktest
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/guichet/guichet/plugins/sdk"
+)
+
+// feed is a provider in memory: events are numbered, those before what is asked for are forgotten (unless it keeps them),
+// and one address may be registered.
+type feed struct {
+	keeps   bool
+	mu      sync.Mutex
+	last    int
+	first   int // the oldest that is not forgotten
+	asked   int
+	changed chan struct{}
+	address string
+}
+
+func newFeed() *feed { return &feed{first: 1, changed: make(chan struct{})} }
+
+func (f *feed) put(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last += n
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+func (f *feed) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked
+}
+
+func (f *feed) registered() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.address
+}
+
+// after waits for events behind one, which it forgets together with those before it.
+func (f *feed) after(ctx context.Context, number int) (events []int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	if !f.keeps {
+		f.first = max(f.first, number+1)
+	}
+	from := max(f.first, number+1)
+	for f.last < from {
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		f.mu.Lock()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	for n := from; n <= f.last; n++ {
+		events = append(events, n)
+	}
+	return events, nil
+}
+
+// puller is a channel on a feed; broken names the rule that it breaks.
+type puller struct {
+	feed    *feed
+	account sdk.Account
+	broken  string
+}
+
+func (p *puller) Send(context.Context, *sdk.Outgoing) (sdk.Receipt, error) { return sdk.Receipt{}, nil }
+
+func (p *puller) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
+	at, _ := strconv.Atoi(string(cursor))
+	if p.broken == "pull forgets the cursor" {
+		at = 0
+	}
+	told := ctx
+	if p.broken == "pull is deaf" {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if err := emit(told, nil); err != nil {
+		return err
+	}
+	for {
+		numbers, err := p.feed.after(ctx, at)
+		if err != nil {
+			return err
+		}
+		var events []sdk.Event
+		for _, n := range numbers {
+			events = append(events, sdk.Event{ID: strconv.Itoa(n), Message: &sdk.Message{Text: "hello"}})
+		}
+		at = numbers[len(numbers)-1]
+		reached := []byte(strconv.Itoa(at))
+		switch p.broken {
+		case "pull is early":
+			early, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+			_, _ = p.feed.after(early, at) // the provider forgets
+			cancel()
+		case "pull asks meanwhile":
+			time.AfterFunc(50*time.Millisecond, func() { _, _ = p.feed.after(ctx, at) })
+		case "pull stores the cursor first":
+			if err := emit(ctx, reached); err != nil {
+				return err
+			}
+		case "pull stores no cursor":
+			reached = nil
+		}
+		if err := emit(ctx, reached, events...); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *puller) Register(context.Context) error {
+	p.feed.mu.Lock()
+	defer p.feed.mu.Unlock()
+	if p.broken == "register twice" && p.feed.address != "" {
+		return errors.New("there is one already")
+	}
+	p.feed.address = p.account.PublicURL + "/in"
+	if p.broken == "register elsewhere" {
+		p.feed.address = "https://elsewhere.example.com"
+	}
+	return nil
+}
+
+func (p *puller) Unregister(context.Context) error {
+	p.feed.mu.Lock()
+	defer p.feed.mu.Unlock()
+	if p.broken != "does not unregister" {
+		p.feed.address = ""
+	}
+	return nil
+}
+
+func (p *puller) CheckSubscription(ctx context.Context) (sdk.Subscription, error) {
+	missing := p.feed.registered() == ""
+	if p.broken == "check registers" {
+		_ = p.Register(ctx)
+	}
+	state := sdk.Passed
+	if missing {
+		state = sdk.Failed
+	}
+	return sdk.Subscription{Register: missing, Checks: []sdk.Check{{Name: "address", Title: "Address", State: state}}}, nil
+}
+
+func (p *puller) ListTemplates(context.Context) ([]sdk.MessageTemplate, error) {
+	list := []sdk.MessageTemplate{
+		{Name: "order", Language: "fr", Status: sdk.TemplateApproved, Text: "Bonjour {{name}}", Placeholders: []string{"name"}},
+		{Name: "order", Language: "en", Status: sdk.TemplatePending},
+	}
+	switch p.broken {
+	case "template twice":
+		list[1].Language = "fr"
+	case "template placeholder":
+		list[0].Placeholders = nil
+	}
+	return list, nil
+}
+
+// pulls is a plugin that does all of this, and the options that prove it.
+func pulls(broken string) (sdk.Plugin[struct{}], []Option) {
+	f := newFeed()
+	f.keeps = broken == "pull forgets the cursor"
+	p := sdk.Plugin[struct{}]{
+		Manifest: sdk.Manifest{
+			ID: "pulls", Name: "Pulls", Version: "1", Services: sdk.Services{Pull: true, Registration: true, Templates: true},
+		},
+		Open: func(_ context.Context, a sdk.Account, _ struct{}) (sdk.Channel, error) {
+			return &puller{feed: f, account: a, broken: broken}, nil
+		},
+	}
+	return p, []Option{Pulls(Source{Put: f.put, Asked: f.count}), Registers(Registry{Address: f.registered}), Catalogue(map[string]any{})}
+}
+
+func TestGoodPullingPluginPasses(t *testing.T) {
+	p, options := pulls("")
+	Run(t, p, options...)
+}
