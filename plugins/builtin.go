@@ -11,6 +11,7 @@ import (
 	"github.com/guichet/guichet/plugins/line"
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk"
+	"github.com/guichet/guichet/plugins/telegram"
 	"github.com/guichet/guichet/plugins/webchat"
 )
 
@@ -24,6 +25,7 @@ type builtin struct {
 // all is every first-party plugin. A new one is a line here.
 var all = []builtin{
 	of(line.Plugin),
+	of(telegram.Plugin),
 	of(webchat.Plugin),
 }
 
