@@ -47,14 +47,17 @@ type IdentityKey struct {
 // has linked it to another.
 type Identity struct {
 	IdentityKey
-	Contact   ID        `json:"contact"`
-	Owner     ID        `json:"owner"`
-	Name      string    `json:"name,omitempty"` // display name at the provider
-	Picture   string    `json:"picture,omitempty"`
-	Language  string    `json:"language,omitempty"`
-	Verified  bool      `json:"verified,omitempty"`
-	Blocked   bool      `json:"blocked,omitempty"` // the customer blocked us: sending is pointless
-	OptedOut  bool      `json:"opted_out,omitempty"`
+	Contact  ID     `json:"contact"`
+	Owner    ID     `json:"owner"`
+	Name     string `json:"name,omitempty"` // display name at the provider
+	Picture  string `json:"picture,omitempty"`
+	Language string `json:"language,omitempty"`
+	Verified bool   `json:"verified,omitempty"`
+	Blocked  bool   `json:"blocked,omitempty"` // the customer blocked us: sending is pointless
+	OptedOut bool   `json:"opted_out,omitempty"`
+	// LinkedBy names the agent on whose word alone the identity is Contact's; "" when that is beyond doubt. Until it is,
+	// one who serves the customer through this identity does not read what they said through others.
+	LinkedBy  string    `json:"linked_by,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 	// ProfileAt is when the provider's profile was last fetched; zero when never.

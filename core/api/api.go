@@ -35,6 +35,7 @@ import (
 type Desk interface {
 	Setup() *core.Setup
 	MaySee(a desk.Actor, c *core.Conversation) bool
+	Sight(tx *store.Tx, a desk.Actor, contact core.ID) (*desk.Sight, error)
 	Accept(ctx context.Context, a desk.Actor, offer core.ID) (*core.Conversation, error)
 	Decline(ctx context.Context, a desk.Actor, offer core.ID) error
 	Pick(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
@@ -51,7 +52,7 @@ type Desk interface {
 	SaveDraft(ctx context.Context, a desk.Actor, id core.ID, text string, visibility core.Visibility) (*core.Draft, error)
 	SetVariables(ctx context.Context, a desk.Actor, id core.ID, set map[string]*core.Variable) (*core.Conversation, error)
 	CreateContact(ctx context.Context, a desk.Actor, fields desk.ContactFields) (*core.Contact, error)
-	ChangeContact(ctx context.Context, a desk.Actor, id core.ID, fields desk.ContactFields) (*core.Contact, error)
+	ChangeContact(ctx context.Context, a desk.Actor, id core.ID, version uint64, fields desk.ContactFields) (*core.Contact, error)
 	LinkContact(ctx context.Context, a desk.Actor, id, contact core.ID) (*core.Conversation, error)
 	UnlinkContact(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
 	MergeContacts(ctx context.Context, a desk.Actor, from, into core.ID) (*core.Contact, error)

@@ -14,6 +14,7 @@ import (
 
 type contactView struct {
 	ID         core.ID        `json:"id"`
+	Version    uint64         `json:"version"` // grows with every change
 	Name       string         `json:"name"`
 	Email      string         `json:"email"`
 	Phone      string         `json:"phone"`
@@ -114,11 +115,14 @@ func (s *Server) changeContact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var in contactBody
+	var in struct {
+		contactBody
+		Version uint64 `json:"version"` // that was seen; absent for whatever it is
+	}
 	if err := request.JSON(r, &in); err != nil {
 		return err
 	}
-	contact, err := s.Desk.ChangeContact(r.Context(), actor(r), id, desk.ContactFields(in))
+	contact, err := s.Desk.ChangeContact(r.Context(), actor(r), id, in.Version, desk.ContactFields(in.contactBody))
 	if err != nil {
 		return err
 	}
@@ -183,7 +187,7 @@ func (s *Server) showContacts(tx *store.Tx, contacts []*core.Contact) ([]*contac
 
 func (s *Server) showContact(tx *store.Tx, c *core.Contact) (*contactView, error) {
 	v := &contactView{
-		ID: c.ID, Name: c.Name, Email: c.Email, Phone: c.Phone, Language: c.Language, Company: c.CompanyName, Note: c.Note,
+		ID: c.ID, Version: c.Version, Name: c.Name, Email: c.Email, Phone: c.Phone, Language: c.Language, Company: c.CompanyName, Note: c.Note,
 		Anonymous: c.Anonymous(), CreatedAt: c.CreatedAt, Identities: []identityView{},
 	}
 	if v.Company == "" && c.Company != "" {

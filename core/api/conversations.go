@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -199,24 +198,18 @@ func (s *Server) inSight(tx *store.Tx, me desk.Actor, id core.ID) (*core.Convers
 	if err != nil {
 		return nil, err
 	}
-	serves, err := serving(tx, me, contact.ID)
-	if err == nil && !serves {
+	sight, err := s.Desk.Sight(tx, me, contact.ID)
+	if err != nil {
+		return nil, err
+	}
+	reads, err := sight.Reads(c)
+	if err == nil && !reads {
 		err = core.Errorf(core.NotFound, "there is no conversation %s", id)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
-}
-
-// servingLooks is among how many of a contact's newest conversations one is looked for that goes on.
-const servingLooks = 20
-
-// serving reports whether a person has a conversation with a contact now. They may then read what was said before: who
-// answers a customer must know what others have told them.
-func serving(tx *store.Tx, me desk.Actor, contact core.ID) (bool, error) {
-	page, err := tx.ConversationsOfContact(contact, "", servingLooks)
-	return slices.ContainsFunc(page.Conversations, func(c *core.Conversation) bool { return c.Place().Agent == me.Agent }), err
 }
 
 func (s *Server) conversation(w http.ResponseWriter, r *http.Request) error {

@@ -161,12 +161,14 @@ func (s *Server) table() []route {
 			summary: "A contact; of a merged one, the contact that stands for it.", answers: answers{200: "Contact"}, problems: []int{404},
 		}),
 		v1(http.MethodPatch, "/contacts/:contact", auth.Answer, s.changeContact, operation{
-			summary: "Change what is written about a contact; what is absent stays, an empty text clears.", body: "ContactFields",
-			answers: answers{200: "Contact"}, problems: []int{400, 404},
+			summary: "Change what is written about a contact; what is absent stays, an empty text clears. With the version that " +
+				"was seen, a contact that somebody else has changed since is not changed.",
+			body: "ChangeContact", answers: answers{200: "Contact"}, problems: []int{400, 404, 409},
 		}),
 		v1(get, "/contacts/:contact/conversations", auth.Answer, s.contactConversations, operation{
-			summary: "A contact's conversations, the newest first: those that one may see, or all while one serves the contact.",
-			query:   []parameter{cursorParameter, limitParameter}, answers: answers{200: "Conversations"}, problems: []int{400, 404},
+			summary: "A contact's conversations, the newest first: those that one may see and, while one serves the contact, " +
+				"those before. What other identities have told stays out of sight where only an agent's link says whose they are.",
+			query: []parameter{cursorParameter, limitParameter}, answers: answers{200: "Conversations"}, problems: []int{400, 404},
 		}),
 		v1(put, "/conversations/:conversation/contact", auth.Answer, s.linkContact, operation{
 			summary: "Say whose the identity behind a conversation is: its conversations are that contact's, now and later.", body: "LinkContact",

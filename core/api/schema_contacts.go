@@ -11,10 +11,11 @@ func contactsSchemas() object {
 	fields := object{"name": text, "email": text, "phone": text, "language": text, "company": text, "note": text}
 	return object{
 		"Contact": record(with(fields, object{
-			"id": id, "anonymous": yes, "created_at": time_, "identities": object{"type": "array", "items": identity},
+			"id": id, "version": whole, "anonymous": yes, "created_at": time_, "identities": object{"type": "array", "items": identity},
 		})),
 		"Contacts":      listOf("Contact"),
 		"ContactFields": record(fields, "name", "email", "phone", "language", "company", "note"),
+		"ChangeContact": record(with(fields, object{"version": whole}), "name", "email", "phone", "language", "company", "note", "version"),
 		"LinkContact":   record(object{"contact": id}),
 		"MergeContact":  record(object{"into": id}),
 		"Found": record(object{

@@ -56,7 +56,7 @@ func (s *Server) contactConversations(w http.ResponseWriter, r *http.Request) er
 // inSightOf reads a page of a contact's conversations and leaves out what the person may not read. It goes on until the
 // page is full or it has looked at many.
 func (s *Server) inSightOf(tx *store.Tx, me desk.Actor, contact core.ID, cursor string, limit int) (found []*core.Conversation, next string, err error) {
-	serves, err := serving(tx, me, contact)
+	sight, err := s.Desk.Sight(tx, me, contact)
 	if err != nil {
 		return nil, "", err
 	}
@@ -68,7 +68,11 @@ func (s *Server) inSightOf(tx *store.Tx, me desk.Actor, contact core.ID, cursor 
 		}
 		looks += limit
 		for _, c := range page.Conversations {
-			if serves || s.Desk.MaySee(me, c) {
+			reads, err := sight.Reads(c)
+			if err != nil {
+				return nil, "", err
+			}
+			if reads {
 				found = append(found, c)
 			}
 		}

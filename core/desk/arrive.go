@@ -242,7 +242,7 @@ func (d *Desk) begin(tx *store.Tx, a *arrival, identity *core.Identity, contact 
 		}
 		if group == nil {
 			tx.PutContact(&core.Contact{ID: a.group, CreatedAt: now})
-			if group, err = d.attach(tx, nil, key, a.group, core.Sender{}, false); err != nil {
+			if group, err = d.attach(tx, nil, key, a.group, nil, core.Sender{}, false); err != nil {
 				return nil, err
 			}
 		}
@@ -270,22 +270,22 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 	}
 	contact = a.contact
 	found := make([]*core.Identity, len(sender.Identities))
-	known := false
+	var through *core.Identity
 	for n, id := range sender.Identities {
 		if found[n], err = tx.Identity(id.IdentityKey); err != nil {
 			return nil, "", nil, err
 		}
-		if found[n] != nil && !known {
-			contact, known = found[n].Contact, true
+		if found[n] != nil && through == nil {
+			through, contact = found[n], found[n].Contact
 		}
 	}
-	if !known {
+	if through == nil {
 		tx.PutContact(&core.Contact{
 			ID: contact, Name: sender.Name, Language: sender.Language, Picture: sender.Picture, CreatedAt: tx.Now(),
 		})
 	}
 	for n, id := range sender.Identities {
-		i, err := d.attach(tx, found[n], id.IdentityKey, contact, sender, id.Verified)
+		i, err := d.attach(tx, found[n], id.IdentityKey, contact, through, sender, id.Verified)
 		if err != nil {
 			return nil, "", nil, err
 		}
@@ -299,14 +299,18 @@ func (d *Desk) identify(tx *store.Tx, a *arrival) (first *core.Identity, contact
 	return first, contact, profile, nil
 }
 
-// attach brings an identity that was found up to date, or makes one that belongs to the contact given.
+// attach brings an identity that was found up to date, or makes one that belongs to the contact given. What is doubted of
+// the identity through which the contact is known is doubted of the new one.
 func (d *Desk) attach(
-	tx *store.Tx, i *core.Identity, k core.IdentityKey, contact core.ID, sender core.Sender, verified bool,
+	tx *store.Tx, i *core.Identity, k core.IdentityKey, contact core.ID, through *core.Identity, sender core.Sender, verified bool,
 ) (*core.Identity, error) {
 	if i == nil {
 		i = &core.Identity{
 			IdentityKey: k, Contact: contact, Owner: contact, Name: sender.Name, Language: sender.Language, Picture: sender.Picture,
 			Verified: verified, CreatedAt: tx.Now(),
+		}
+		if through != nil && through.LinkedBy != "" {
+			i.Owner, i.LinkedBy = through.Owner, through.LinkedBy
 		}
 		tx.PutIdentity(i)
 		return i, nil

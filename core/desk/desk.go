@@ -71,6 +71,7 @@ type Desk struct {
 	presence   connections
 	watch      watch
 	tally      *tally
+	mover      *mover
 
 	background context.Context
 	cancel     context.CancelFunc
@@ -94,6 +95,7 @@ func New(o Options) *Desk {
 	d.profiles = newProfiles(d)
 	d.signals = newSignals(d)
 	d.tally = newTally()
+	d.mover = newMover(d)
 	return d
 }
 
@@ -114,6 +116,7 @@ func (d *Desk) Start(ctx context.Context) error {
 	d.run(func() { d.dispatcher.run(ctx) })
 	d.run(func() { d.fetcher.run(ctx) })
 	d.run(func() { d.timers.run(ctx) })
+	d.run(func() { d.mover.run(ctx) })
 	for range profileLanes {
 		d.run(func() { d.profiles.run(ctx) })
 	}

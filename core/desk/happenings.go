@@ -253,7 +253,7 @@ func (d *Desk) applyIdentityChange(tx *store.Tx, a *arrival) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.attach(tx, current, *a.in.Current, former.Contact, core.Sender{Name: former.Name}, former.Verified); err != nil {
+	if _, err := d.attach(tx, current, *a.in.Current, former.Contact, former, core.Sender{Name: former.Name}, former.Verified); err != nil {
 		return err
 	}
 	c, err := tx.OngoingConversation(a.in.Account, a.channel.ID, a.in.Thread)

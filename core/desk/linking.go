@@ -10,12 +10,15 @@ import (
 // Linking says whose a customer's identity is. Nothing is linked by itself but what the provider vouches for; what a
 // person links, a person can take back.
 
-// moveChunk is how many conversations of a contact are looked at in one transaction.
-const moveChunk = 50
+// knownLooks is among how many of a contact's newest conversations one is looked for that an agent has had.
+const knownLooks = 50
 
 // LinkContact says that the identity behind a conversation is a contact's: its conversations, this one and the others,
 // are that contact's from now on, and so are later ones. The contact that it leaves with nothing, and about which nobody
 // has written anything, becomes an alias.
+//
+// What other identities of the contact have told is not open to whoever serves this one because an agent says so; it is
+// once a supervisor says the same, or if the agent has had a conversation with the contact. See Sight.
 func (d *Desk) LinkContact(ctx context.Context, a Actor, id, contact core.ID) (*core.Conversation, error) {
 	audit := core.NewID(nowUTC())
 	return d.relink(ctx, a, id, func(tx *store.Tx, i *core.Identity, former *core.Contact) (*core.Contact, error) {
@@ -23,10 +26,24 @@ func (d *Desk) LinkContact(ctx context.Context, a Actor, id, contact core.ID) (*
 		if core.CodeOf(err) == core.NotFound {
 			return nil, core.FieldErrorf("contact", "there is no contact %q", contact)
 		}
-		if err != nil || target.ID == former.ID {
-			return target, err
+		if err != nil {
+			return nil, err
 		}
-		i.Contact = target.ID
+		by := a.Agent
+		if known, err := knows(tx, a, target.ID, i.IdentityKey); err != nil {
+			return nil, err
+		} else if known {
+			by = ""
+		}
+		if target.ID == former.ID {
+			if i.LinkedBy != "" && by == "" {
+				i.LinkedBy = ""
+				tx.PutIdentity(i)
+				auditLink(tx, audit, a, "contact.linked", id, i, former.ID, target.ID)
+			}
+			return target, nil
+		}
+		i.Contact, i.LinkedBy = target.ID, by
 		tx.PutIdentity(i)
 		left, err := tx.IdentitiesOf(former.ID)
 		if err != nil {
@@ -71,11 +88,50 @@ func (d *Desk) UnlinkContact(ctx context.Context, a Actor, id core.ID) (*core.Co
 			tx.PutContact(own)
 			i.Owner = own.ID
 		}
-		i.Contact = own.ID
+		i.Contact, i.LinkedBy = own.ID, ""
 		tx.PutIdentity(i)
 		auditLink(tx, audit, a, "contact.unlinked", id, i, former.ID, own.ID)
 		return own, nil
 	})
+}
+
+// knows reports whether a person's word is enough to say that an identity is a contact's: that of a supervisor is, and
+// that of an agent who has had a conversation with the contact, through another identity which is the contact's beyond
+// doubt, and anybody's of a contact with whom nobody has spoken.
+func knows(tx *store.Tx, a Actor, contact core.ID, linked core.IdentityKey) (bool, error) {
+	if a.seesAll() {
+		return true, nil
+	}
+	page, err := tx.ConversationsOfContact(contact, "", knownLooks)
+	if err != nil {
+		return false, err
+	}
+	if len(page.Conversations) == 0 {
+		has, err := tx.IdentitiesOf(contact)
+		return len(has) == 0, err
+	}
+	for _, c := range page.Conversations {
+		if c.Identity == linked {
+			continue
+		}
+		sure, err := proven(tx, c.Identity)
+		if err != nil {
+			return false, err
+		}
+		if !sure {
+			continue
+		}
+		sessions, err := tx.Sessions(c.ID)
+		if err != nil {
+			return false, err
+		}
+		for _, s := range sessions {
+			if s.Agent == a.Agent && !s.AcceptedAt.IsZero() {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func auditLink(tx *store.Tx, audit core.ID, a Actor, act string, conversation core.ID, i *core.Identity, from, to core.ID) {
@@ -85,11 +141,11 @@ func auditLink(tx *store.Tx, audit core.ID, a Actor, act string, conversation co
 	})
 }
 
-// relink runs a decision about whose the identity of a conversation is, moves the conversation, and then the identity's
-// other ones, in chunks. An interruption leaves some behind; the same command again moves those too.
+// relink runs a decision about whose the identity of a conversation is and moves the conversation. The identity's other
+// ones follow in chunks, also when whoever asked has gone meanwhile; what cannot be moved now is moved later.
 func (d *Desk) relink(ctx context.Context, a Actor, id core.ID,
 	decide func(tx *store.Tx, i *core.Identity, former *core.Contact) (*core.Contact, error)) (*core.Conversation, error) {
-	var m move
+	move := core.NewID(nowUTC())
 	c, err := d.change(ctx, func(tx *store.Tx) (*core.Conversation, error) {
 		c, err := d.seen(tx, a, id)
 		if err != nil {
@@ -106,10 +162,10 @@ func (d *Desk) relink(ctx context.Context, a Actor, id core.ID,
 		if err != nil {
 			return nil, err
 		}
-		m = move{identity: c.Identity, rest: former.ID}
+		m := &core.ContactMove{ID: move, Identity: c.Identity, Rest: former.ID}
 		// The lists to go through, as they are before an alias comes or goes: the former contact's, and that of the
-		// conversation, which differs where an earlier move was interrupted.
-		if m.lists, err = tx.Aliases(former.ID); err != nil {
+		// conversation, which differs while an earlier move is under way.
+		if m.Lists, err = tx.Aliases(former.ID); err != nil {
 			return nil, err
 		}
 		stands, err := tx.ResolveContact(c.Contact)
@@ -117,15 +173,16 @@ func (d *Desk) relink(ctx context.Context, a Actor, id core.ID,
 			return nil, err
 		}
 		if stands.ID != former.ID {
-			m.lists = append(m.lists, stands.ID)
+			m.Lists = append(m.Lists, stands.ID)
 		}
 		target, err := decide(tx, i, former)
 		if err != nil {
 			return nil, err
 		}
-		m.to = target.ID
-		if c.Contact != m.to {
-			c.Contact = m.to
+		m.To = target.ID
+		tx.PutContactMove(m)
+		if c.Contact != m.To {
+			c.Contact = m.To
 			tx.PutConversation(c, false)
 		}
 		return c, nil
@@ -133,57 +190,9 @@ func (d *Desk) relink(ctx context.Context, a Actor, id core.ID,
 	if err != nil {
 		return nil, err
 	}
-	return c, d.move(ctx, m)
-}
-
-// move is what is left to do once an identity has changed hands.
-type move struct {
-	identity core.IdentityKey
-	to       core.ID   // whose its conversations are now
-	rest     core.ID   // whose the others are that lie under an alias which is one no longer
-	lists    []core.ID // contacts under which its conversations may lie
-}
-
-func (d *Desk) move(ctx context.Context, m move) error {
-	for _, list := range m.lists {
-		for cursor, next := "", ""; ; cursor = next {
-			err := d.store.Update(ctx, func(tx *store.Tx) error {
-				page, err := tx.ConversationsUnder(list, cursor, moveChunk)
-				if err != nil {
-					return err
-				}
-				for _, c := range page.Conversations {
-					if err := m.apply(tx, c); err != nil {
-						return err
-					}
-				}
-				next = page.Next
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			if next == "" {
-				break
-			}
-		}
+	if err := d.move(context.WithoutCancel(ctx), move); err != nil {
+		d.log.Error("a customer's other conversations do not follow yet; they will", "conversation", id, "error", err)
+		d.mover.signal()
 	}
-	return nil
-}
-
-// apply brings one conversation to the contact that it belongs to now.
-func (m *move) apply(tx *store.Tx, c *core.Conversation) error {
-	to := m.to
-	if c.Identity != m.identity {
-		stands, err := tx.ResolveContact(c.Contact)
-		if err != nil || stands.ID != m.to || m.to == m.rest {
-			return err
-		}
-		to = m.rest // it came along when an alias was revived
-	}
-	if c.Contact != to {
-		c.Contact = to
-		tx.PutConversation(c, false)
-	}
-	return nil
+	return c, nil
 }

@@ -97,7 +97,7 @@ func TestALinkedIdentityBringsAllItsConversations(t *testing.T) {
 		}
 		acts := []string{}
 		h.view(func(tx *store.Tx) error {
-			list, err := tx.Audit("", 10)
+			list, err := tx.Audit("", 2)
 			for _, e := range list {
 				acts = append(acts, e.Act)
 			}
@@ -132,7 +132,7 @@ func TestLinkingIsRefused(t *testing.T) {
 func TestWhatAgentsWroteIsNotHiddenByALink(t *testing.T) {
 	inBubble(t, nil, func(h *house) {
 		c := h.says("u1", "hello")
-		_, err := h.desk.ChangeContact(ctx, agent("anna"), c.Contact, desk.ContactFields{Note: ptr("pays in cash")})
+		_, err := h.desk.ChangeContact(ctx, agent("anna"), c.Contact, 0, desk.ContactFields{Note: ptr("pays in cash")})
 		h.ok(err)
 		mia := h.contact("Mia")
 		_, err = h.desk.LinkContact(ctx, supervisor(), c.ID, mia.ID)
@@ -184,7 +184,7 @@ func TestAContactsFields(t *testing.T) {
 		}
 		mia, err := h.desk.CreateContact(ctx, agent("anna"), desk.ContactFields{Name: ptr("Mia"), Phone: ptr("+33 6"), Note: ptr("n")})
 		h.ok(err)
-		got, err := h.desk.ChangeContact(ctx, agent("anna"), mia.ID, desk.ContactFields{Phone: ptr(""), Company: ptr("Ateliers")})
+		got, err := h.desk.ChangeContact(ctx, agent("anna"), mia.ID, 0, desk.ContactFields{Phone: ptr(""), Company: ptr("Ateliers")})
 		h.ok(err)
 		want := *mia
 		want.Phone, want.CompanyName, want.Version, want.UpdatedAt = "", "Ateliers", 2, got.UpdatedAt
@@ -192,13 +192,33 @@ func TestAContactsFields(t *testing.T) {
 			t.Error(diff)
 		}
 		last := h.db.Last()
-		_, err = h.desk.ChangeContact(ctx, agent("anna"), mia.ID, desk.ContactFields{Name: ptr("Mia")})
+		_, err = h.desk.ChangeContact(ctx, agent("anna"), mia.ID, 0, desk.ContactFields{Name: ptr("Mia")})
 		h.ok(err)
 		if h.db.Last() != last {
 			t.Error("nothing changed, and everybody was told")
 		}
-		_, err = h.desk.ChangeContact(ctx, agent("anna"), core.NewID(time.Now()), desk.ContactFields{Name: ptr("x")})
+		_, err = h.desk.ChangeContact(ctx, agent("anna"), core.NewID(time.Now()), 0, desk.ContactFields{Name: ptr("x")})
 		h.refused(err, core.NotFound)
+		_, err = h.desk.ChangeContact(ctx, agent("ben"), mia.ID, 1, desk.ContactFields{Name: ptr("Maya")})
+		h.refused(err, core.Conflict)
+		_, err = h.desk.ChangeContact(ctx, agent("ben"), mia.ID, 2, desk.ContactFields{Name: ptr("Maya"), Note: ptr("n")})
+		h.ok(err)
+		var acts []string
+		h.view(func(tx *store.Tx) error {
+			acts = nil
+			list, err := tx.Audit("", 20)
+			for _, e := range list {
+				if e.Subject == string(mia.ID) {
+					acts = append(acts, e.Actor+" "+e.Act+": "+e.Details["fields"])
+				}
+			}
+			return err
+		})
+		if diff := cmp.Diff([]string{
+			"ben contact.changed: name", "anna contact.changed: phone, company", "anna contact.created: name, phone, note",
+		}, acts); diff != "" {
+			t.Errorf("the audit log: %s", diff)
+		}
 	})
 }
 
@@ -309,26 +329,5 @@ func TestWhoSharesAContactGetsOneOfTheirOwn(t *testing.T) {
 		if h.with(one.ID) != own {
 			t.Error("unlinked once more, it went back")
 		}
-	})
-}
-
-func TestAnInterruptedLinkIsFinishedByTheSameCommand(t *testing.T) {
-	inBubble(t, nil, func(h *house) {
-		first := h.says("u1", "hello")
-		_, err := h.desk.Close(ctx, supervisor(), first.ID)
-		h.ok(err)
-		second := h.says("u1", "hello again")
-		mia := h.contact("Mia")
-		h.ok(h.store.Update(ctx, func(tx *store.Tx) error { // as far as it came
-			i, err := tx.Identity(second.Identity)
-			if err == nil {
-				i.Contact = mia.ID
-				tx.PutIdentity(i)
-			}
-			return err
-		}))
-		_, err = h.desk.LinkContact(ctx, supervisor(), second.ID, mia.ID)
-		h.ok(err)
-		h.checkContacts([]core.ID{first.ID, second.ID})
 	})
 }
