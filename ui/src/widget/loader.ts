@@ -206,7 +206,9 @@ const texts = {
     if (!on('hideChatButton') && !found.hidden) root.append(button);
     button.onclick = () => (open ? shut() : show());
     button.onpointerenter = button.onfocus = load;
-    button.onkeydown = (event) => event.key === 'Escape' && shut();
+    button.onkeydown = (event) => {
+      if (event.key === 'Escape') shut(); // and nothing is returned: false would keep every other key from the button
+    };
     document.body.append(host);
     draw();
     fire('lcw:ready');
