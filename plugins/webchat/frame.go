@@ -19,6 +19,7 @@ type frame struct {
 	Channel     string                     `json:"channel"`
 	Token       string                     `json:"token"`
 	Since       string                     `json:"since"`
+	From        string                     `json:"from"`
 	Language    string                     `json:"language"`
 	Page        page                       `json:"page"`
 	ID          string                     `json:"id"`
@@ -69,7 +70,7 @@ func parseFrame(raw []byte) (frame, error) {
 	}
 	f.T = cutText(plain(f.T), maxID)
 	f.Channel = cutText(plain(f.Channel), maxName)
-	f.Since, f.Before = positionOf(f.Since), positionOf(f.Before)
+	f.Since, f.From, f.Before = positionOf(f.Since), positionOf(f.From), positionOf(f.Before)
 	f.Delivered, f.Read = positionOf(f.Delivered), positionOf(f.Read)
 	if !languageForm.MatchString(f.Language) {
 		f.Language = ""

@@ -21,9 +21,11 @@ const (
 	maxVariable    = 1000 // characters
 	maxName        = 100  // characters, of a context variable
 	maxFileName    = 200  // characters
+	shortFileName  = 30   // characters, where a message has little room
 	pageSize       = 50   // messages of a welcome and of one step back
 	maxPosition    = 64
 	maxPages       = 20 // of messages that a lost watch may have missed
+	maxChangePages = 6  // of messages that are looked through for changes before a welcome's page
 	rememberedOurs = 200
 	rememberedIDs  = 32
 	logLength      = 200
@@ -73,6 +75,8 @@ type limits struct {
 	messages        *buckets // by visitor
 	reads           *buckets // by visitor: older messages
 	uploads         *buckets // by visitor
+	ends            *buckets // by visitor: conversations ended
+	receipts        *buckets // by visitor: times that something new was seen
 	addressMessages *buckets // by client address
 	connections     *buckets // by client address
 	polls           *buckets // by client address
@@ -85,6 +89,8 @@ func newLimits() *limits {
 		messages:        newBuckets(20, time.Minute, 10),
 		reads:           newBuckets(60, time.Minute, 30),
 		uploads:         newBuckets(20, time.Hour, 20),
+		ends:            newBuckets(10, time.Minute, 5),
+		receipts:        newBuckets(60, time.Minute, 60),
 		addressMessages: newBuckets(240, time.Minute, 120),
 		connections:     newBuckets(120, time.Minute, 60),
 		polls:           newBuckets(1200, time.Minute, 200),

@@ -34,12 +34,13 @@ func viewStatus(s sdk.ThreadStatus) statusView {
 	return v
 }
 
-// viewMessage is a message as its visitor's panel shows it. It fits into one frame whatever it says.
+// viewMessage is a message as its visitor's panel shows it. It fits into one frame, and what agents may write is never
+// cut for that.
 func (c *channel) viewMessage(ctx context.Context, visitor string, m *sdk.ThreadMessage) messageView {
 	v := messageView{
 		ID: m.ID, Position: m.Position, Conversation: m.Conversation,
 		From: authorView{Kind: authorNames[m.Author.Kind], Name: m.Author.Name, Picture: c.ours(m.Author.PictureURL)},
-		Text: m.Text, At: m.CreatedAt.UTC(), Deleted: m.Deleted, Edited: m.Edited,
+		Text: shown(m.Text), At: m.CreatedAt.UTC(), Deleted: m.Deleted, Edited: m.Edited,
 	}
 	if v.From.Kind == "" {
 		v.From.Kind = "system"
@@ -50,15 +51,33 @@ func (c *channel) viewMessage(ctx context.Context, visitor string, m *sdk.Thread
 	for _, a := range m.Attachments {
 		v.Attachments = append(v.Attachments, c.viewAttachment(ctx, a))
 	}
-	for len(v.Text) > 0 && len(encode(messageFrame{"message", v})) > frameRoom {
-		// Longer than a frame takes (an agent's text that was put together elsewhere): the beginning is shown.
+	shorten(&v)
+	return v
+}
+
+// shown is a text as a panel shows it: without control characters, which make it longer on the wire than it looks.
+func shown(text string) string { return lineEnds.Replace(cleanText(text)) }
+
+// lineEnds makes plain ones of Unicode's own, which JSON writes with six bytes.
+var lineEnds = strings.NewReplacer("\u2028", "\n", "\u2029", "\n")
+
+// shorten makes a message fit into a frame. A text of maxText characters fits beside ten files of ordinary names; what
+// does not (it was brought in from elsewhere) loses first the ends of its files' names, then its own end.
+func shorten(v *messageView) {
+	tooLong := func() bool { return len(encode(messageFrame{"message", *v})) > frameRoom }
+	if !tooLong() {
+		return
+	}
+	for i := range v.Attachments {
+		v.Attachments[i].Name = cutText(v.Attachments[i].Name, shortFileName)
+	}
+	for v.Text != "" && tooLong() {
 		runes := []rune(strings.TrimSuffix(v.Text, "…"))
 		v.Text = string(runes[:len(runes)*3/4])
 		if v.Text != "" {
 			v.Text += "…"
 		}
 	}
-	return v
 }
 
 // viewAttachment publishes content for a day. Where the host cannot just now, it is shown as still on its way.

@@ -38,11 +38,11 @@ func (o *outbox) tell(raw []byte) {
 	o.add(&o.held, raw)
 }
 
-// welcome adds the welcome, if there is one, and after it all that was held back.
-func (o *outbox) welcome(raw []byte) {
+// welcome adds the welcome and what belongs to it, and after that all that was held back.
+func (o *outbox) welcome(frames ...[]byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if raw != nil {
+	for _, raw := range frames {
 		o.add(&o.queue, raw)
 	}
 	o.open = true

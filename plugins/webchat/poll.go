@@ -21,7 +21,7 @@ func (c *channel) servePoll(w sdk.WebhookWriter, r *http.Request) {
 		problem(w, http.StatusTooManyRequests, tooMany, inSeconds(after))
 		return
 	}
-	since, cursor := positionOf(query.Get("since")), positionOf(query.Get("cursor"))
+	since, from, cursor := positionOf(query.Get("since")), positionOf(query.Get("from")), positionOf(query.Get("cursor"))
 	if s.visitor == "" {
 		welcome, _ := c.welcome(r.Context(), nil, since, s.place) // nothing is asked that could fail
 		answer(w, http.StatusOK, framesAnswer{Frames: frames(encode(welcome))})
@@ -61,7 +61,8 @@ func (c *channel) servePoll(w sdk.WebhookWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, restart, tryAgainAfter)
 		return
 	}
-	answer(w, http.StatusOK, framesAnswer{Frames: frames(encode(welcome)), Cursor: next})
+	list := append([][]byte{encode(welcome)}, c.changedBefore(r.Context(), v, from, &welcome)...)
+	answer(w, http.StatusOK, framesAnswer{Frames: frames(list...), Cursor: next})
 }
 
 // advance moves a cursor, which is known to be one, by so many frames.

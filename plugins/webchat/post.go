@@ -81,11 +81,12 @@ func (p *posting) take(f *frame) {
 	case "older":
 		p.older(f)
 	case "end":
-		switch e, ok, err := p.c.endEvent(p.ctx, &p.speaker); {
-		case err != nil:
-			p.say(laterFrame{T: "later", What: "end", After: tryAgainAfter})
-		case ok:
-			p.events = append(p.events, e)
+		e, after := p.c.endEvent(p.ctx, &p.speaker, f.ID)
+		if e != nil {
+			p.events = append(p.events, *e)
+		}
+		if after > 0 {
+			p.say(laterFrame{T: "later", What: "end", After: after})
 		}
 	}
 	if p.v == nil {
@@ -97,10 +98,15 @@ func (p *posting) take(f *frame) {
 			p.events = append(p.events, p.v.typingEvent(f.On))
 		}
 	case "seen":
-		events, _ := p.v.receipts(&p.speaker, f.Delivered, f.Read) // not known to be stored: told again next time
-		p.events = append(p.events, events...)
-	case "end":
+		p.seen(f.Delivered, f.Read)
+	case "older":
+		p.seen("", "") // for those that are shown now
 	}
+}
+
+func (p *posting) seen(delivered, read string) {
+	events, _ := p.v.receipts(&p.speaker, delivered, read) // not known to be stored: told again next time
+	p.events = append(p.events, events...)
 }
 
 func (p *posting) send(f *frame) {

@@ -2,6 +2,9 @@ package webchat
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -123,50 +126,85 @@ func begins(state sdk.ThreadState) bool {
 }
 
 // receipts makes the events of how far our messages have come at the visitor's. done marks them as told.
+//
+// An event's id is made of the messages that it is about and of nothing that the panel says: the same told again is the
+// same event, another set is another, and however many positions a panel makes up, there are no more events than ways to
+// cut the row of our messages in two. What was seen stays seen: it counts for older messages that are shown later, too.
 func (v *visit) receipts(s *speaker, delivered, read string) (events []sdk.Event, done func()) {
-	delivered = max(delivered, read)
 	var newlyDelivered, newlyRead []string
+	further := false // something has arrived that is not read
 	v.mu.Lock()
+	v.readUpTo = max(v.readUpTo, min(read, v.last))
+	v.deliveredUpTo = max(v.deliveredUpTo, min(delivered, v.last), v.readUpTo)
+	delivered, read = v.deliveredUpTo, v.readUpTo
 	for _, o := range v.ours {
 		if o.position <= read && !o.read {
 			newlyRead = append(newlyRead, o.external)
-		} else if o.position <= delivered && !o.delivered && !o.read {
+		}
+		if o.position <= delivered && !o.delivered && !o.read {
 			newlyDelivered = append(newlyDelivered, o.external)
+			further = further || o.position > read
 		}
 	}
 	v.mu.Unlock()
-	add := func(ids []string, state sdk.StatusState, what, position string) {
+	if !further {
+		newlyDelivered = nil // being read says it
+	}
+	if len(newlyDelivered)+len(newlyRead) == 0 {
+		return nil, func() {}
+	}
+	if _, ok := v.c.limits.receipts.take(v.id); !ok {
+		return nil, func() {} // the next word of it tells all of it
+	}
+	add := func(ids []string, state sdk.StatusState, what string) {
 		if len(ids) == 0 {
 			return
 		}
-		e := s.event(strings.Join([]string{v.id, what, position, ids[len(ids)-1]}, ":"))
+		e := s.event(strings.Join([]string{v.id, what, digestOf(ids)}, ":"))
 		e.Sender = sdk.Sender{}
 		e.Status = &sdk.Status{MessageIDs: ids, State: state}
 		events = append(events, e)
 	}
-	add(newlyDelivered, sdk.StatusDelivered, "delivered", delivered)
-	add(newlyRead, sdk.StatusRead, "read", read)
+	add(newlyDelivered, sdk.StatusDelivered, "delivered")
+	add(newlyRead, sdk.StatusRead, "read")
 	return events, func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		for i := range v.ours {
 			o := &v.ours[i]
-			o.read = o.read || o.position <= read
-			o.delivered = o.delivered || o.position <= delivered
+			o.read = o.read || slices.Contains(newlyRead, o.external)
+			o.delivered = o.delivered || slices.Contains(newlyDelivered, o.external)
 		}
 	}
 }
 
-// endEvent says that the visitor ends the conversation; ok is false when there is none to end. The host is asked: what
-// was told may be a moment old.
-func (c *channel) endEvent(ctx context.Context, s *speaker) (e sdk.Event, ok bool, err error) {
+// digestOf names a set of ids in short.
+func digestOf(ids []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(ids, "\n")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// endEvent says that the visitor ends the conversation; nil when there is none to end. The host is asked: what was told
+// may be a moment old. Every request is an event of its own, for a conversation can be ended, taken up again and ended
+// again: one that its panel names is the same whenever it is repeated. after is positive when the panel is to ask again.
+func (c *channel) endEvent(ctx context.Context, s *speaker, request string) (e *sdk.Event, after int) {
+	if wait, ok := c.limits.ends.take(s.visitor); !ok {
+		return nil, inSeconds(wait)
+	}
 	ctx, cancel := context.WithTimeout(ctx, hostPatience)
 	defer cancel()
 	status, err := c.host.Conversations().ThreadStatus(ctx, threadOf(s.visitor))
-	if err != nil || status.Conversation == "" || begins(status.State) {
-		return sdk.Event{}, false, err
+	switch {
+	case err != nil:
+		c.busy("thread status", err)
+		return nil, tryAgainAfter
+	case status.Conversation == "" || begins(status.State):
+		return nil, 0
 	}
-	e = s.event(s.visitor + ":end:" + status.Conversation)
-	e.ConversationEnded = &sdk.ConversationEnded{Code: "visitor"}
-	return e, true, nil
+	if !idForm.MatchString(request) {
+		request = rand.Text()
+	}
+	ended := s.event(strings.Join([]string{s.visitor, "end", status.Conversation, request}, ":"))
+	ended.ConversationEnded = &sdk.ConversationEnded{Code: "visitor"}
+	return &ended, 0
 }

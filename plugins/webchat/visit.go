@@ -25,18 +25,21 @@ type visit struct {
 	users  int         // of visits
 	linger *time.Timer // of visits
 
-	mu       sync.Mutex
-	live     chan struct{} // closed while the watch stands
-	isLive   bool
-	status   sdk.ThreadStatus
-	told     []byte // the last status frame
-	opened   bool   // a message was accepted since that status: by now there is a conversation
-	last     string // the newest position that was told
-	readers  map[*outbox]struct{}
-	ours     []ourMessage // the newest that the visitor may not have read, by position
-	accepted []string     // the newest of the visitor's ids that are known to be durable
-	log      [][]byte     // the newest frames, for those who poll
-	next     uint64       // number of the log's next frame
+	mu      sync.Mutex
+	live    chan struct{} // closed while the watch stands
+	isLive  bool
+	status  sdk.ThreadStatus
+	told    []byte // the last status frame
+	opened  bool   // a message was accepted since that status: by now there is a conversation
+	last    string // the newest position that was told
+	readers map[*outbox]struct{}
+	ours    []ourMessage // the newest that the visitor may not have read, by position
+	// How far the panels say that our messages have arrived and were read; never beyond last.
+	deliveredUpTo, readUpTo string
+
+	accepted []string // the newest of the visitor's ids that are known to be durable
+	log      [][]byte // the newest frames, for those who poll
+	next     uint64   // number of the log's next frame
 	changed  chan struct{}
 
 	agentTimer    *time.Timer // while somebody types to the visitor

@@ -1,6 +1,7 @@
 package webchat
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,23 +90,25 @@ func TestReceipts(t *testing.T) {
 		}
 		tab, _ := enter(t, c, 1, "")
 		tab.say(map[string]any{"t": "seen", "delivered": positions[3], "read": positions[1]})
-		check("2 out-3,out-4", "3 out-1,out-2")
+		check("2 out-1,out-2,out-3,out-4", "3 out-1,out-2")
 		tab.say(map[string]any{"t": "seen", "delivered": positions[3], "read": positions[1]})
-		check("2 out-3,out-4", "3 out-1,out-2")
+		check("2 out-1,out-2,out-3,out-4", "3 out-1,out-2")
 		d.set(func(d *desk) { d.refuse = func(sdk.Event) error { return errBusy } })
 		tab.say(map[string]any{"t": "seen", "read": positions[3]})
-		check("2 out-3,out-4", "3 out-1,out-2")
+		check("2 out-1,out-2,out-3,out-4", "3 out-1,out-2")
 		d.set(func(d *desk) { d.refuse = nil })
 		tab.say(map[string]any{"t": "seen", "read": positions[3]}) // what the host did not take is told again
-		check("2 out-3,out-4", "3 out-1,out-2", "3 out-3,out-4")
+		check("2 out-1,out-2,out-3,out-4", "3 out-1,out-2", "3 out-3,out-4")
 		tab.leave()
-		// After a restart of the plugin it is told again at most once more, under the same ids.
+		// After a restart of the plugin it is told once more.
 		again := openShop(d)
 		defer func() { _ = again.Close() }()
 		tab, _ = enter(t, again, 1, positions[3])
 		defer tab.leave()
-		tab.say(map[string]any{"t": "seen", "read": positions[3]})
-		check("2 out-3,out-4", "3 out-1,out-2", "3 out-3,out-4")
+		for range 3 {
+			tab.say(map[string]any{"t": "seen", "read": positions[3]})
+		}
+		check("2 out-1,out-2,out-3,out-4", "3 out-1,out-2", "3 out-3,out-4", "3 out-1,out-2,out-3,out-4")
 	})
 }
 
@@ -174,8 +177,8 @@ func TestLongMessagesFitIntoFrames(t *testing.T) {
 		if len(seen) != 20 {
 			t.Errorf("%d of 20 messages were seen", len(seen))
 		}
-		d.reply(visitor, strings.Repeat("\u2028", 15_000)) // 90 KB as JSON
-		if m := tab.next(t, "message").Message; !strings.HasSuffix(m.Text, "…") || len(m.Text) < 3000 {
+		d.reply(visitor, strings.Repeat("ß", 30_000)) // longer than anybody may write
+		if m := tab.next(t, "message").Message; !strings.HasSuffix(m.Text, "…") || len(m.Text) < 12_000 {
 			t.Errorf("an endless text became %d bytes", len(m.Text))
 		}
 	})
@@ -335,5 +338,38 @@ func TestSendAnswersAtOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(sdk.Receipt{ExternalIDs: []string{"o-1"}}, receipt); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestNoLegalTextIsCut shows texts as long as agents may write them, whatever they are made of, beside as many files.
+func TestNoLegalTextIsCut(t *testing.T) {
+	for name, character := range map[string]string{"the widest": "😀", "quotes": `"`, "backslashes": `\`, "lines": "a\n", "Unicode's lines": "a\u2028", "controls": "a\x01"} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(character, maxText/len([]rune(character)))
+			want := strings.TrimSpace(strings.NewReplacer("\u2028", "\n", "\x01", "").Replace(text))
+			m := sdk.ThreadMessage{ID: strings.Repeat("i", 64), Position: strings.Repeat("p", maxPosition), Conversation: strings.Repeat("c", 26), Text: text}
+			m.Author = sdk.ThreadAuthor{Kind: sdk.ThreadAgent, Name: strings.Repeat("名", 40)}
+			for range maxFiles {
+				m.Attachments = append(m.Attachments, sdk.ThreadAttachment{
+					Name: strings.Repeat("名", maxFileName), Type: "application/octet-stream", Size: 1 << 30, State: sdk.ThreadMediaReady, Handle: strings.Repeat("h", 280),
+				})
+			}
+			c, _ := shop(t)
+			v := c.viewMessage(t.Context(), visitorFor(1), &m)
+			if v.Text != want {
+				t.Errorf("of %d bytes %d are shown", len(want), len(v.Text))
+			}
+			if n := len(encode(messageFrame{"message", v})); n > frameRoom {
+				t.Errorf("the frame has %d bytes", n)
+			}
+		})
+	}
+	c, _ := shop(t)
+	var rejected *sdk.Rejected
+	if _, err := c.Send(t.Context(), &sdk.Outgoing{Text: strings.Repeat("😀", maxText+1)}); !errors.As(err, &rejected) || rejected.Cause != sdk.RejectedTooLarge {
+		t.Errorf("a text that would be cut: %v", err)
+	}
+	if _, err := c.Send(t.Context(), &sdk.Outgoing{OutboxID: "o", Text: strings.Repeat("😀", maxText)}); err != nil {
+		t.Errorf("the longest text: %v", err)
 	}
 }

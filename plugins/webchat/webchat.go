@@ -11,10 +11,12 @@ package webchat
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/guichet/guichet/plugins/sdk"
 )
@@ -115,8 +117,12 @@ func (c *channel) place(name string) (place sdk.ChannelAddress, ok bool) {
 
 // Send takes a message at once: it lies in the thread already, from where the watch shows it to the browsers that are
 // connected and the history to those that come later. That it arrived and was read follows from what the panel says it
-// has seen. The outbox id is the message's external id, as the host's threads name it.
+// has seen. The outbox id is the message's external id, as the host's threads name it. The host keeps to the limit of
+// texts; one beyond it would be shown cut, which its author must know.
 func (c *channel) Send(_ context.Context, out *sdk.Outgoing) (sdk.Receipt, error) {
+	if n := utf8.RuneCountInString(out.Text); n > maxText {
+		return sdk.Receipt{}, &sdk.Rejected{Cause: sdk.RejectedTooLarge, Reason: fmt.Sprintf("The text has %d characters; a web chat takes %d.", n, maxText)}
+	}
 	return sdk.Receipt{ExternalIDs: []string{out.OutboxID}}, nil
 }
 

@@ -46,6 +46,42 @@ func (c *channel) welcome(ctx context.Context, v *visit, since string, place sdk
 	return w, nil
 }
 
+// changedBefore makes message frames of what a panel has from a position on that lies before the welcome's page and was
+// changed or taken back, perhaps while it was away. It is as much as can be read; the rest shows when the panel is opened
+// anew.
+func (c *channel) changedBefore(ctx context.Context, v *visit, from string, w *welcomeFrame) (frames [][]byte) {
+	if v == nil || from == "" || w.Gap || !w.More || len(w.Messages) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hostPatience)
+	defer cancel()
+	before := w.Messages[0].Position
+	for range maxChangePages {
+		if before <= from {
+			break
+		}
+		if _, ok := c.limits.reads.take(v.id); !ok {
+			break
+		}
+		page, more, err := c.host.Conversations().History(ctx, v.thread, before, pageSize)
+		if err != nil {
+			c.busy("history", err)
+			break
+		}
+		v.noteAll(page)
+		for i := range page {
+			if m := &page[i]; m.Position >= from && (m.Edited || m.Deleted) {
+				frames = append(frames, encode(messageFrame{"message", c.viewMessage(ctx, v.id, m)}))
+			}
+		}
+		if !more || len(page) == 0 {
+			break
+		}
+		before = page[0].Position
+	}
+	return frames
+}
+
 // fit shows as many of the newest messages as there is room for, oldest first; cut when that is not all of them.
 func (c *channel) fit(ctx context.Context, visitor string, messages []sdk.ThreadMessage, room int) (views []messageView, cut bool) {
 	views = []messageView{}

@@ -38,7 +38,7 @@ func (p *Panel) openLive(ctx context.Context) error {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &live{conn: conn, stop: stop}
 	hello := map[string]any{
-		"t": "hello", "v": 1, "channel": p.opts.Channel, "since": p.newest(), "language": p.opts.Language, "page": p.opts.Page,
+		"t": "hello", "v": 1, "channel": p.opts.Channel, "since": p.newest(), "from": p.oldest(), "language": p.opts.Language, "page": p.opts.Page,
 	}
 	p.mu.Lock()
 	if p.named {
@@ -116,7 +116,7 @@ func (p *Panel) openPoll(ctx context.Context) error {
 	go func() {
 		for cursor := ""; ; {
 			query := url.Values{
-				"channel": {p.opts.Channel}, "since": {p.newest()}, "cursor": {cursor},
+				"channel": {p.opts.Channel}, "since": {p.newest()}, "from": {p.oldest()}, "cursor": {cursor},
 				"wait": {strconv.FormatFloat(p.opts.Wait.Seconds(), 'f', -1, 64)},
 			}
 			p.mu.Lock()

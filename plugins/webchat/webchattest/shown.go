@@ -96,6 +96,18 @@ func (p *Panel) newest() string {
 	return newest
 }
 
+func (p *Panel) oldest() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	oldest := ""
+	for position := range p.messages {
+		if oldest == "" || position < oldest {
+			oldest = position
+		}
+	}
+	return oldest
+}
+
 // take shows what a frame says.
 func (p *Panel) take(from link, raw []byte) error {
 	var f Frame
