@@ -2,7 +2,9 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/store"
@@ -14,6 +16,9 @@ type Counts struct {
 	Waiting int // in their queues; for those who see all, in all queues
 	All     int // not closed; 0 for those who do not see all
 }
+
+// countAgain is how long the counting waits after the records could not be read.
+const countAgain = time.Second
 
 // tally knows where every conversation that is not closed is listed, from the records at the start and from the log
 // afterwards, and so how many there are of each. It is never the truth: it is made anew whenever the log was interrupted.
@@ -45,19 +50,34 @@ func (t *tally) load(ctx context.Context, d *Desk) {
 	read := t.reset()
 	t.mu.Unlock()
 	d.run(func() {
-		var places map[core.ID]core.Place
-		err := d.store.View(ctx, func(tx *store.Tx) (err error) {
-			places, err = tx.Places()
-			return err
-		})
-		if err != nil {
-			if ctx.Err() == nil {
-				d.log.Error("the conversations could not be counted", "error", err)
+		for {
+			var places map[core.ID]core.Place
+			err := d.store.View(ctx, func(tx *store.Tx) (err error) {
+				places, err = tx.Places()
+				return err
+			})
+			if err == nil {
+				t.fill(read, places)
+				return
 			}
-			return
+			if ctx.Err() != nil || errors.Is(err, store.ErrClosed) || !t.reading(read) {
+				return
+			}
+			d.log.Error("the conversations could not be counted; trying again", "error", err)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(countAgain):
+			}
 		}
-		t.fill(read, places)
 	})
+}
+
+// reading reports whether this is the reading that is waited for.
+func (t *tally) reading(read chan struct{}) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.read == read
 }
 
 // fill takes the records in, where the log has not told something newer.

@@ -1,11 +1,17 @@
 package desk_test
 
 import (
+	"context"
+	"errors"
+	"iter"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/desk"
+	"github.com/guichet/guichet/core/kv"
 	"github.com/guichet/guichet/core/store"
 )
 
@@ -95,5 +101,62 @@ func TestCountsFollowConversations(t *testing.T) {
 		_, err = h.desk.Close(ctx, agent("anna"), c.ID)
 		h.ok(err)
 		want(0, 1, 1)
+	})
+}
+
+// unreadable is an engine that cannot list anybody's conversations for a while: only the counting reads those.
+type unreadable struct {
+	kv.DB
+	fails atomic.Int64
+}
+
+var errUnreadable = errors.New("the disk does not answer")
+
+func (u *unreadable) View(ctx context.Context, fn func(kv.Tx) error) error {
+	return u.DB.View(ctx, func(tx kv.Tx) error { return fn(unreadableTx{tx, u}) })
+}
+
+type unreadableTx struct {
+	kv.Tx
+	of *unreadable
+}
+
+func (u unreadableTx) Scan(r kv.Range) iter.Seq2[kv.Pair, error] {
+	// The lists of all agents' conversations, as core/store lays them out: nothing but the counting reads them whole.
+	if string(r.Start) == "lm" && u.of.fails.Add(-1) >= 0 {
+		return func(yield func(kv.Pair, error) bool) { yield(kv.Pair{}, errUnreadable) }
+	}
+	return u.Tx.Scan(r)
+}
+
+func TestCountingIsTriedAgain(t *testing.T) {
+	inBubble(t, nil, func(h *house) {
+		h.says("u1", "hello")
+		engine := &unreadable{DB: h.db}
+		engine.fails.Store(3)
+		h.on(engine)
+		h.says("u2", "hello, before they are counted")
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_, err := h.desk.Counts(soon, supervisor())
+		h.refused(err, core.Unavailable)
+		later, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		counts, err := h.desk.Counts(later, supervisor())
+		h.ok(err)
+		if counts.All != 2 || engine.fails.Load() >= 0 {
+			t.Errorf("%+v, %d failures left", counts, engine.fails.Load())
+		}
+	})
+}
+
+func TestNobodyCountsAfterTheEnd(t *testing.T) {
+	inBubble(t, nil, func(h *house) {
+		engine := &unreadable{DB: h.db}
+		engine.fails.Store(1000)
+		h.on(engine)
+		h.stop()
+		engine.fails.Store(0)
+		h.start()
 	})
 }
