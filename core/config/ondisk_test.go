@@ -79,6 +79,16 @@ id = "l"
 		broken := strings.Join(lines[:i], "") + "= nonsense [[\n" + strings.Join(lines[i:], "")
 		judge("a file that is broken", broken, `id = "shop-line"`)
 	}
+	judge("a list of several lines", "[[account]]\nid = \"wide\"\nsettings.secrets = [\n  \"s3cret-one\",\n]\n[[queue]]\nid = \"general\"\nnonsense\n", `id = "general"`)
+	judge("a list that is not closed", "[[account]]\nsettings.secrets = [\n  \"s3cret-one\",\n[[queue]]\nid = \"s3cret-two\"\n")
+	judge("a table of several lines", "[[account]]\nsettings = {\n  pin = \"s3cret-one\",\n  id = \"s3cret-two\",\n}\nname = \"Shop\"\n", `name = "Shop"`)
+	judge("a text of several lines that is not closed", "[[account]]\nid = \"s3cret\"\n[account.settings]\nservice_account = \"\"\"\n[queue]\nid = \"s3cret\"\n")
+	judge("a header with a slip", "[[account]]\n[acount.settings]\npin = \"s3cret-one\"\nsecrets = [\n \"s3cret-two\",\n \"s3cret-three\"]\n[[queue]]\nid = \"general\"\n", `id = "general"`)
+	judge("a header that is missing", "[[account]]\nid = \"wide\"\npin = \"s3cret-one\"\n", `id = "wide"`)
+	judge("a table that nobody knows", "[[webhook]]\nid = \"s3cret\"\n[server]\ntrusted_proxies = [\n  \"10.0.0.1\", # ours\n  \"10.0.0.2\",\n]\nnonsense\n", `"10.0.0.2",`)
+	judge("a secret that a comment repeats", "# it was s3cret-one\n[mail]\npassword = \"s3cret-one\"\nnonsense\n")
+	judge("a list that was commented out", "[[account]]\n# secrets = [\n#   \"s3cret\",\n# ]\nid = \"a\"\n", `id = "a"`)
+	judge("UTF-16", "p\x00a\x00s\x00s\x00 s3cret\x00")
 	judge("a secret without quotes", "[[account]]\n[account.settings]\nchannel_secret = s3cret\n")
 	judge("a reference", "[mail]\npassword = { env = \"SMTP\" }\nnonsense", `{ env = "SMTP" }`)
 	judge("windows", strings.ReplaceAll(whole, "\n", "\r\n"))
@@ -117,7 +127,7 @@ func TestOnDisk(t *testing.T) {
 	}
 	look("read again", path, false, false)
 	write("nonsense")
-	if d := look("broken", path, true, false); d.Text != "nonsense" {
+	if d := look("broken", path, true, false); d.Text != hidden {
 		t.Errorf("the broken text is %q", d.Text)
 	}
 	if err := os.Chmod(path, 0o400); err != nil {

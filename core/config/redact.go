@@ -18,8 +18,8 @@ func fingerprint(key []byte, secret string) string {
 }
 
 // Redacted returns the file's text with every literal secret replaced by its fingerprint under key, everything else
-// byte for byte. Quoted texts in comments are replaced too where they are a secret's value or are assigned to something
-// that sounds like one, as in a setting that was commented out.
+// byte for byte. Quoted texts in comments are replaced too where they are a secret's value, are assigned to something
+// that sounds like one, as in a setting that was commented out, or stand alone, as elements of a list do.
 func (c *Config) Redacted(key []byte) []byte { return c.redacted(key, false) }
 
 // redacted does the work of Redacted. With lines every line stays where it was, also below a secret of several lines.
@@ -69,7 +69,9 @@ func (c *Config) valueAt(s span) string {
 
 var (
 	soundsSecret = regexp.MustCompile(`(?i)(secret|token|passw|key|credential|connection_string|service_account)[a-z0-9_]*\s*=`)
-	quotedText   = regexp.MustCompile(`((?:env|file|stored)\s*=\s*)?("(?:[^"\\]|\\.)*"|'[^']*')`)
+	// loneTexts is a comment of nothing but elements of a list.
+	loneTexts  = regexp.MustCompile(`^#\s*\[?\s*(?:(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*,?\s*)+\]?\s*,?$`)
+	quotedText = regexp.MustCompile(`((?:env|file|stored)\s*=\s*)?("(?:[^"\\]|\\.)*"|'[^']*')`)
 )
 
 // minimumSearched is the length from which a secret's value is looked for inside comments; shorter ones would hit
@@ -77,7 +79,7 @@ var (
 const minimumSearched = 8
 
 func redactComment(key []byte, comment string, values []string) string {
-	if soundsSecret.MatchString(comment) {
+	if soundsSecret.MatchString(comment) || loneTexts.MatchString(comment) {
 		comment = quotedText.ReplaceAllStringFunc(comment, func(m string) string {
 			if m[0] != '"' && m[0] != '\'' {
 				return m // the name of a variable or file
