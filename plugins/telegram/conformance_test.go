@@ -5,6 +5,7 @@ import (
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk/sdktest"
+	"github.com/guichet/guichet/plugins/telegram/telegramtest"
 )
 
 // TestConformance puts the plugin through the suite that every channel passes.
@@ -24,5 +25,18 @@ func TestConformance(t *testing.T) {
 			Headers: []*channelv1.Header{{Name: secretHeader, Value: "the-secret"}},
 		}))
 	}
+	pulled := platform(t, telegramtest.Options{})
+	ann := pulled.NewCustomer("Ann")
+	options = append(options, sdktest.Pulls(sdktest.Source{
+		Settings: pulled.Settings(modePoll),
+		Put: func(n int) {
+			for range n {
+				ann.Say("bonjour")
+			}
+		},
+		Asked: pulled.Polls,
+	}))
+	registered := platform(t, telegramtest.Options{})
+	options = append(options, sdktest.Registers(sdktest.Registry{Settings: registered.Settings(modeWebhook), Address: registered.Webhook}))
 	sdktest.Run(t, Plugin, options...)
 }
