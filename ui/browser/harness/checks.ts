@@ -19,7 +19,7 @@ export async function accessible(where: Page | Frame, what: string): Promise<voi
   expect(found, `accessibility of ${what}`).toEqual([]);
 }
 
-/** fits fails when the page scrolls sideways, or a text is cut that does not end in dots on purpose. */
+/** fits fails when the page scrolls sideways, a text is cut that does not end in dots on purpose, an act is cut at all, or a window or menu leaves the screen. */
 export async function fits(where: Page | Frame, what: string): Promise<void> {
   const found = await where.evaluate(() => {
     const bad: string[] = [];
@@ -38,6 +38,15 @@ export async function fits(where: Page | Frame, what: string): Promise<void> {
       while (scroller && !/(auto|scroll|hidden|clip)/.test(getComputedStyle(scroller).overflowX)) scroller = scroller.parentElement;
       if (!scroller && box.width > 0 && (box.right > root.clientWidth + 1 || box.left < -1) && style.position !== 'fixed') bad.push(`outside: ${name}`);
     }
+    for (const act of document.querySelectorAll<HTMLElement>('.btn, [role="tab"], [role^="menuitem"], .seg button')) {
+      if (act.getClientRects().length > 0 && act.scrollWidth > act.clientWidth + 1) bad.push(`an act is cut: "${act.textContent?.trim()}"`);
+    }
+    for (const layer of document.querySelectorAll<HTMLElement>('[role="dialog"], [role="alertdialog"], [role="menu"], dialog[open]')) {
+      const box = layer.getBoundingClientRect();
+      const name = layer.getAttribute('aria-label') ?? layer.textContent?.trim().slice(0, 40);
+      if (box.width > 0 && (box.left < -1 || box.right > innerWidth + 1 || box.top < -1 || box.bottom > innerHeight + 1)) bad.push(`leaves the screen: "${name}" ${[box.left, box.top, box.right, box.bottom].map(Math.round).join(' ')}`);
+      if (layer.scrollWidth > layer.clientWidth + 1) bad.push(`scrolls sideways: "${name}"`);
+    }
     return bad.slice(0, 10);
   });
   expect(found, `texts that do not fit in ${what}`).toEqual([]);
@@ -50,7 +59,7 @@ export async function texts(where: Page | Frame): Promise<string[]> {
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
       const parent = walk.currentNode.parentElement;
-      if (!parent || parent.closest('script, style, [data-verbatim], [dir="auto"], bdi, code, pre, kbd, time, textarea')) continue;
+      if (!parent || parent.closest('script, style, [data-verbatim], code, pre, kbd, time, textarea, .said-t, .said, .b')) continue;
       const text = walk.currentNode.textContent?.trim();
       if (text) seen.add(text);
     }
@@ -65,11 +74,22 @@ export async function texts(where: Page | Frame): Promise<string[]> {
   });
 }
 
-/** translated fails when a French page shows a text of the English catalogue whose French differs. */
+/** pattern recognises a text of a catalogue with anything in its places; undefined when hardly a word stands outside of them. */
+function pattern(text: string): RegExp | undefined {
+  const fixed = text.replaceAll(/\{(?:[^{}]|\{[^{}]*\})*\}/g, '\u0000');
+  if (fixed.replaceAll(/[^\p{L}]/gu, '').length < 8) return undefined;
+  return new RegExp(`^${fixed.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('\u0000', '.*')}$`, 'u');
+}
+
+/** translated fails when a French page shows a text of the English catalogue whose French differs, or a key. */
 export async function translated(where: Page | Frame, what: string, english: Record<string, string>, french: Record<string, string>): Promise<void> {
-  const untranslated = new Set(Object.keys(english).filter((key) => english[key] !== french[key] && /\p{L}/u.test(english[key] ?? '')).map((key) => english[key]));
+  const differing = Object.keys(english).filter((key) => english[key] !== french[key] && /\p{L}/u.test(english[key] ?? ''));
+  const untranslated = new Set(differing.map((key) => english[key]));
+  const patterns = differing.filter((key) => english[key]!.includes('{')).map((key) => pattern(english[key]!));
   const meant = new Set(Object.values(french)); // the same word may be right for another key
-  const found = (await texts(where)).filter((text) => (untranslated.has(text) && !meant.has(text)) || /^[a-z]+(\.[a-z0-9_-]+)+$/i.test(text) && text in english);
+  const found = (await texts(where)).filter(
+    (text) => !meant.has(text) && (untranslated.has(text) || patterns.some((form) => form?.test(text)) || (/^[a-z]+(\.[a-z0-9_-]+)+$/i.test(text) && text in english)),
+  );
   expect(found, `untranslated in ${what}`).toEqual([]);
 }
 

@@ -35,11 +35,12 @@ id = "site"
 account = "site"
 workstream = "shop"
 attachments = { from_customer = true, from_agent = true }
-widget = { title = "Atelier Nour", subtitle = "We answer within minutes" }
+widget = { title = "Atelier Nour", subtitle = "We answer within minutes", languages = ["en", "fr"] }
 
 [[workstream]]
 id = "shop"
 offer_timeout = "90s"
+fallback_queue = "orders"
 
 [[queue]]
 id = "orders"

@@ -1,0 +1,92 @@
+/** Every page and state in every width, theme and language: checked by program, and drawn for who wants to look. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Frame, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { accessible, fits, translated } from './checks';
+import { chat, faces, type Catalogue, type Language } from './words';
+
+const screens = [
+  { width: 1440, height: 900 },
+  { width: 1024, height: 768 },
+  { width: 390, height: 844 },
+  { width: 360, height: 740 },
+];
+const themes = ['light', 'dark'] as const;
+const shots = process.env.GUICHET_SHOTS;
+
+/** What is shown: a page of ours, or the chat in a shop's page. */
+export interface Showing {
+  /** The frame whose content is checked, when it is not the page. */
+  frame?: Frame;
+  /** Of these widths only. */
+  widths?: number[];
+  /** axe looks at each width and theme, in English; otherwise at one of them, each state at another. */
+  whole?: boolean;
+  /** What must be in sight at each width, so that a state that has gone away is not checked in vain. */
+  holds?: string;
+}
+
+export class Gallery {
+  private turn = 0;
+  private readonly faults = new Map<string, string[]>(); // what is wrong, and where
+  private readonly english: Catalogue;
+  private readonly french: Catalogue;
+
+  constructor(
+    readonly language: Language,
+    readonly room: string,
+    catalogues: 'faces' | 'chat' = 'faces',
+  ) {
+    const both = catalogues === 'faces' ? faces : chat;
+    [this.english, this.french] = [both.en, both.fr];
+    if (shots) mkdirSync(shots, { recursive: true });
+  }
+
+  /** note keeps what a check finds, so that one look finds everything that is wrong, each fault once. */
+  private async note(check: Promise<void>, what: string): Promise<void> {
+    await check.catch((error: Error & { actual?: unknown }) => {
+      for (const fault of Array.isArray(error.actual) ? error.actual.map(String) : [error.message]) this.faults.set(fault, [...(this.faults.get(fault) ?? []), what]);
+    });
+  }
+
+  /** clean fails when something was found since it was last asked. */
+  clean(): void {
+    const found = [...this.faults].map(([fault, places]) => `${fault} (${places.join('; ')})`);
+    this.faults.clear();
+    expect(found).toEqual([]);
+  }
+
+  /** show checks a state as it stands, and leaves the page as it was: 1440 wide, in the light. */
+  async show(page: Page, name: string, { frame, widths, whole = false, holds }: Showing = {}): Promise<void> {
+    const where = frame ?? page;
+    const seen = screens.filter(({ width }) => widths?.includes(width) ?? true);
+    const combinations = seen.filter(({ width }) => width !== 360).flatMap(({ width }) => themes.map((theme) => `${width} ${theme}`));
+    const chosen = whole && this.language === 'en' ? combinations : [combinations[this.turn++ % combinations.length]];
+    for (const screen of seen) {
+      await page.setViewportSize(screen);
+      for (const theme of themes) {
+        const look = chosen.includes(`${screen.width} ${theme}`);
+        if (theme === 'dark' && !look && !(shots && screen.width !== 360)) continue;
+        await page.emulateMedia({ colorScheme: theme });
+        await settled(page);
+        if (frame) await settled(frame);
+        const what = `${this.room}, ${name}, ${this.language}, ${screen.width}, ${theme}`;
+        if (holds && (await where.locator(holds).count()) === 0) throw new Error(`${what}: ${holds} is gone`);
+        if (shots && screen.width !== 360) await page.screenshot({ path: join(shots, `${this.room}--${name}--${this.language}-${screen.width}-${theme}.png`.replaceAll(/[^\w.-]+/g, '-')) });
+        if (look) await this.note(accessible(where, what), what);
+        if (theme === 'dark') continue;
+        await this.note(fits(where, what), what);
+        if (this.language === 'fr') await this.note(translated(where, what, this.english, this.french), what);
+      }
+    }
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize(screens[0]!);
+    await settled(page);
+  }
+}
+
+/** settled waits until what was changed is laid out and drawn. */
+async function settled(where: Page | Frame): Promise<void> {
+  await where.evaluate(() => new Promise<void>((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn()))));
+}
