@@ -121,7 +121,7 @@ func requestIn(ctx context.Context, r *channelv1.HTTPRequest) (*http.Request, er
 	if host := header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	arrival := arrived{path: r.GetPath()}
+	arrival := arrived{path: r.GetPath(), url: r.GetUrl()}
 	if at := r.GetReceivedAt(); at.IsValid() {
 		arrival.at = at.AsTime()
 	}
@@ -133,6 +133,7 @@ type arrivedKey struct{}
 // arrived is what the host says of a request beside the request itself.
 type arrived struct {
 	path string
+	url  string
 	at   time.Time
 }
 
