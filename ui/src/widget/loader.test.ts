@@ -126,6 +126,28 @@ describe('a page with the script', () => {
     expect([root.querySelector('p'), frameOf(root)?.hidden]).toEqual([null, false]);
   });
 
+  it('stays when the page changes all of itself', async () => {
+    const root = (await begin())!;
+    document.body.replaceChildren(document.createElement('main'));
+    await vi.waitFor(() => expect(document.body.lastElementChild).toBe(root.host));
+    document.documentElement.replaceChild(document.createElement('body'), document.body);
+    await vi.waitFor(() => expect(document.body.lastElementChild).toBe(root.host));
+  });
+
+  it.each([
+    ['what can be said', () => ({ name: 'Ana', act: () => 1, cart: new Proxy({ value: 3 }, {}) }), { name: 'Ana', cart: { value: 3 } }],
+    ['nothing', () => undefined, {}],
+  ])('tells the panel of the visitor %s', async (_, give, context) => {
+    const root = (await begin())!;
+    page.Guichet!.setContextProvider(give as () => object);
+    page.Guichet!.startChat();
+    const frame = frameOf(root)!;
+    const told = vi.fn((word: unknown) => structuredClone(word));
+    vi.spyOn(frame, 'contentWindow', 'get').mockReturnValue({ postMessage: told } as unknown as Window);
+    frame.onload!(new Event('load'));
+    expect(told.mock.results[0]).toMatchObject({ type: 'return', value: { guichet: 'hello', open: true, context } });
+  });
+
   it('tells when there is no such chat', async () => {
     vi.stubGlobal('fetch', vi.fn());
     const tag = document.createElement('script');

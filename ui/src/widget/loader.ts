@@ -64,7 +64,8 @@ const texts = {
 
   const context = () => {
     try {
-      return custom ?? provider?.();
+      // What cannot be cloned (functions, a framework's proxies) would stop every word to the frame.
+      return JSON.parse(JSON.stringify(custom ?? provider?.() ?? {}));
     } catch {
       fire('lcw:error', { errorCode: 1 });
       return undefined;
@@ -209,7 +210,10 @@ const texts = {
     button.onkeydown = (event) => {
       if (event.key === 'Escape') shut(); // and nothing is returned: false would keep every other key from the button
     };
-    document.body.append(host);
+    const stay = () => host.isConnected || document.body?.append(host);
+    stay();
+    // A page may change all of itself without being loaded again.
+    new MutationObserver(stay).observe(document, { childList: true, subtree: true });
     draw();
     fire('lcw:ready');
     // A conversation goes on: the frame comes by itself, open where it was open.

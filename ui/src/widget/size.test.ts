@@ -22,7 +22,12 @@ it('loads at most 40 KB when the panel is opened', () => {
   expect(all.map(gzipped).reduce((a, b) => a + b)).toBeLessThanOrEqual(40 * 1024);
 });
 
+it('fetches the texts of another language only when it is spoken', () => {
+  expect(readdirSync(join(folder, 'assets'))).toEqual(['fr.json']);
+  expect(readFileSync(join(folder, 'panel.js'), 'utf8')).not.toContain('discussion');
+});
+
 it('brings nothing that is not named', () => {
   const page = readFileSync(join(folder, 'panel.html'), 'utf8');
-  expect(readdirSync(folder).filter((name) => !['panel.html', 'loader.js'].includes(name) && !page.includes(`/widget/${name}`) && name !== 'chunks')).toEqual([]);
+  expect(readdirSync(folder).filter((name) => !['panel.html', 'loader.js'].includes(name) && !page.includes(`/widget/${name}`) && !['chunks', 'assets'].includes(name))).toEqual([]);
 });

@@ -4,5 +4,5 @@ import '../panel.css';
 import Panel from './Panel.svelte';
 import { speak } from './texts.svelte';
 
-speak(document.documentElement.lang);
+await speak(document.documentElement.lang);
 mount(Panel, { target: document.body, props: { channel: document.documentElement.dataset.channel ?? '' } });

@@ -1,7 +1,8 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import type { Message } from '../talk/frames';
 import { nobody, type Leaving } from '../talk/view';
 import { rows } from './rows';
+import fr from './texts/fr.json';
 import { speak } from './texts.svelte';
 import { dayOf, newMark, size, when } from './times';
 
@@ -45,12 +46,14 @@ it('keeps a message in its place in the page when it comes back', () => {
   expect(before.at(-1)?.key).toBe(after.at(-1)?.key);
 });
 
-it('writes moments as people say them', () => {
+it('writes moments as people say them', async () => {
   const now = new Date(2026, 2, 12, 11, 0);
   const on = (day: number, hour = 9) => new Date(2026, 2, day, hour, 0);
   expect([dayOf(on(12), now), dayOf(on(11), now), dayOf(on(9), now), dayOf(on(1), now)]).toEqual(['Today', 'Yesterday', 'Monday', '1 March']);
   expect([when(on(12, 14), now), when(on(13), now), when(on(30), now)]).toEqual(['at 14:00', 'Friday at 09:00', '30 March at 09:00']);
-  speak('fr');
+  vi.stubGlobal('fetch', () => Promise.resolve(new Response(JSON.stringify(fr))));
+  await speak('fr');
+  vi.unstubAllGlobals();
   expect([dayOf(on(12), now), dayOf(on(9), now), when(on(13), now)]).toEqual(['Aujourd’hui', 'Lundi', 'vendredi à 09:00']);
 });
 

@@ -38,12 +38,17 @@ export class Clock {
 
 /** Desk stores messages as the real one does: a visitor's by client id, once. */
 export class Desk {
+  constructor(readonly now: () => number) {}
+
   messages: Message[] = [];
   status: Status = nobody;
   pageSize = 50;
   /** every send frame that came, in order */
   received: string[] = [];
-  ended = false;
+  /** every wish to end that came, by its id */
+  ends: string[] = [];
+  /** the server's clock less the visitor's */
+  skew = 0;
   /** the position of a message is said when it is accepted */
   tellsPositions = true;
   seen: { delivered: string; read: string } | undefined;
@@ -55,7 +60,7 @@ export class Desk {
 
   say(text: string, from: Message['from'] = { kind: 'agent', name: 'Inès' }, client = ''): Message {
     const position = `c1:${String(this.messages.length + 1).padStart(6, '0')}`;
-    const message: Message = { id: `m${this.messages.length + 1}`, position, conversation: 'c1', client, from, text, attachments: [], at: new Date(1_800_000_000_000).toISOString() };
+    const message: Message = { id: `m${this.messages.length + 1}`, position, conversation: 'c1', client, from, text, attachments: [], at: new Date(this.now() + this.skew).toISOString() };
     this.messages.push(message);
     this.tell({ t: 'message', message });
     return message;
@@ -89,7 +94,7 @@ export class Desk {
       more = true;
     }
     return {
-      t: 'welcome', status: this.status, messages, more, gap, now: '',
+      t: 'welcome', status: this.status, messages, more, gap, now: new Date(this.now() + this.skew).toISOString(),
       limits: { text: 5000, file: 1 << 20, files: 10, types: [] },
       availability: { open: true, agent: true, wait: 0, line: 0, opens_at: '' },
     };
@@ -116,7 +121,7 @@ export class Desk {
         this.seen = frame;
         return [];
       case 'end':
-        this.ended = true;
+        this.ends.push(frame.id);
         this.stand({ state: 'closed' });
         return [];
       default:

@@ -86,7 +86,7 @@ export type Say =
   | { t: 'typing'; on: boolean }
   | { t: 'seen'; delivered: string; read: string }
   | { t: 'older'; before: string }
-  | { t: 'end' }
+  | { t: 'end'; id: string }
   | { t: 'ping'; at: number };
 
 /** What an answer over HTTP brings; the cursor is for the next poll. */

@@ -22,13 +22,11 @@ export class Memory implements Store {
   }
 }
 
-/** usable returns the browser's store when it takes something, else one in memory. */
+/** usable returns the browser's store when it may be read, else one in memory. One that is full can still be read. */
 export function usable(find: () => Store): Store {
   try {
     const store = find();
-    const probe = 'guichet.probe';
-    store.setItem(probe, '1');
-    store.removeItem(probe);
+    store.getItem('');
     return store;
   } catch {
     return new Memory();

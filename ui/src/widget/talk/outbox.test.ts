@@ -14,6 +14,14 @@ describe('the outbox', () => {
     expect(second.all().map((o) => o.text)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('keeps the order of writing over a reload after which the clock was set back', () => {
+    const store = new Memory();
+    new Outbox(new Keep(store, 'c')).add(written('a', 1_800_000_000_000));
+    const later = new Outbox(new Keep(store, 'c'));
+    later.add(written('b', 1_799_000_000_000));
+    expect(later.all().map((o) => o.text)).toEqual(['a', 'b']);
+  });
+
   it('loses nothing that another tab writes at the same time', () => {
     const store = new Memory();
     const [a, b] = [new Outbox(new Keep(store, 'c')), new Outbox(new Keep(store, 'c'))];
@@ -70,6 +78,17 @@ describe('what a browser keeps', () => {
     keep.remove('out.1');
     expect(keep.get('out.1')).toBe('');
   });
+});
+
+it('still knows the visitor where storage is full', () => {
+  const full = new Memory();
+  new Keep(full, 'c').set('token', 'x');
+  full.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  const keep = new Keep(usable(() => full), 'c');
+  keep.set('read', '7');
+  expect([keep.get('token'), keep.get('read')]).toEqual(['x', '7']);
 });
 
 it('makes tokens of 32 bytes as the plugin reads them', () => {

@@ -51,8 +51,9 @@ export class Outbox {
 
   add(item: Omit<Outgoing, 'id'>): Outgoing {
     const made = { ...item, id: random(16) };
-    // Written later sorts later, also within one millisecond.
-    const at = (this.last = Math.max(Math.floor(item.at), this.last + 1));
+    // Written later sorts later, also within one millisecond, and after a clock was set back.
+    const before = Number(this.keep.names('out.').at(-1)?.split('.')[1] ?? 0);
+    const at = (this.last = Math.max(Math.floor(item.at), this.last + 1, before + 1));
     this.keep.set(`out.${String(at).padStart(15, '0')}.${made.id}`, JSON.stringify(made));
     return made;
   }

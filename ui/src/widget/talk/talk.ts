@@ -4,12 +4,11 @@ import { Link } from './link';
 import { Outbox, type Outgoing, type Sent } from './outbox';
 import { Thread } from './thread';
 import { closed, nobody, type Joined, type Leaving, type View, type Word, type World } from './view';
+import { Writing } from './writing';
 
 const answerWithin = 15_000;
 const adoptAfter = 4_000;
 const typingLasts = 8_000;
-const typingEvery = 3_000;
-const typingStops = 5_000;
 
 /**
  * Talk is a visitor's conversation as their browser knows it. It keeps what they wrote until the server has it, sends
@@ -27,8 +26,7 @@ export class Talk {
   private greeted = false;
   private typing: string | undefined;
   private typingOver: (() => void) | undefined;
-  private saidTyping = 0;
-  private typingStopped: (() => void) | undefined;
+  private readonly writing: Writing;
   private joined: Joined[] = [];
   private ended = false;
   private inFlight: string | undefined;
@@ -39,6 +37,13 @@ export class Talk {
   private accepted = new Map<string, { item: Outgoing; position: string }>();
   private olderSince = 0;
   private told = '';
+  /** the server's clock less this one, in milliseconds */
+  private skew = 0;
+  /** the token that the server was told last */
+  private used = '';
+  /** the wish to end a conversation, until it has ended; '' is the one that the server will tell of */
+  private ending: { id: string; conversation: string } | undefined;
+  private endAgain: (() => void) | undefined;
 
   constructor(
     private readonly world: World,
@@ -53,6 +58,7 @@ export class Talk {
       (frame, hello) => this.hear(frame, hello),
       () => this.linkChanged(),
     );
+    this.writing = new Writing(world, (on) => Boolean(this.token) && this.link.send({ t: 'typing', on }));
     world.tabs.heard = (word) => this.overheard(word);
     this.view = this.look();
   }
@@ -77,7 +83,8 @@ export class Talk {
     this.outbox.add({ text, files, at: this.world.now(), tab: this.who.tab, ...(first ? { context } : {}) });
     this.world.tabs.tell({ t: 'outbox' });
     this.ended = false;
-    this.stopTyping(false);
+    this.ending = undefined;
+    this.writing.stop(false);
     this.pump();
     this.show();
   }
@@ -103,9 +110,11 @@ export class Talk {
     if (this.link.send({ t: 'older', before: first.position })) this.olderSince = this.world.now();
   }
 
-  /** end ends the conversation for both sides. */
-  end(): boolean {
-    return this.link.send({ t: 'end' });
+  /** end ends the conversation for both sides; where the server cannot be told now, as soon as it can. */
+  end(): void {
+    if (this.greeted && !this.conversing()) return;
+    this.ending = { id: random(16), conversation: this.status.conversation };
+    this.sayEnd();
   }
 
   /** anew leaves the ended conversation behind; the next message begins another. */
@@ -128,14 +137,11 @@ export class Talk {
 
   /** composing is called while the visitor types; empty tells that nothing is left. */
   composing(empty: boolean): void {
-    if (empty) return this.stopTyping(true);
-    const now = this.world.now();
-    if (now - this.saidTyping >= typingEvery && this.token && this.link.send({ t: 'typing', on: true })) this.saidTyping = now;
-    this.typingStopped?.();
-    this.typingStopped = this.world.later(typingStops, () => this.stopTyping(true));
+    this.writing.typed(empty);
   }
 
   private hello(): Hello {
+    this.used = this.token;
     return {
       t: 'hello',
       v: 1,
@@ -179,7 +185,7 @@ export class Talk {
         break;
       case 'later':
         if (frame.id) this.postpone(frame.id, frame.after, 'later');
-        if (frame.what === 'end') this.world.later(frame.after * 1000, () => this.end());
+        if (frame.what === 'end') this.endLater(frame.after * 1000);
         if (frame.what === 'older') this.olderSince = 0;
         break;
       case 'status':
@@ -204,6 +210,7 @@ export class Talk {
   private welcome(frame: Extract<Told, { t: 'welcome' }>, hello: Hello): Message[] {
     const before = this.greeted;
     this.greeted = true;
+    this.skew = Date.parse(frame.now) - this.world.now() || 0;
     this.limits = frame.limits ?? this.limits;
     this.availability = frame.availability ?? this.availability;
     this.setStatus(frame.status ?? nobody, before);
@@ -212,6 +219,7 @@ export class Talk {
     // What was accepted before is in what we were just told, or further up.
     for (const [id, { position }] of this.accepted) if (!position) this.accepted.delete(id);
     this.told = '';
+    this.sayEnd();
     return before ? news : [];
   }
 
@@ -234,7 +242,7 @@ export class Talk {
     if (closed(status) && same && !closed(before) && before.state !== 'none') this.ended = true;
     if (!closed(status)) this.ended = false;
     if (status.agent && status.state === 'active' && (!same || before.agent !== status.agent)) {
-      this.joined = [...this.joined, { agent: status.agent, at: new Date(this.world.now()).toISOString() }];
+      this.joined = [...this.joined, { agent: status.agent, at: new Date(this.world.now() + this.skew).toISOString() }];
     }
   }
 
@@ -247,11 +255,11 @@ export class Talk {
     if (!next) return;
     // What another tab wrote is left to it for a moment, unless we have something to say behind it.
     const spare = next.at + adoptAfter - this.world.now();
-    if (next.tab !== this.who.tab && spare > 0 && !this.outbox.all().some((o) => !o.refused && o.tab === this.who.tab)) {
-      this.resumeIn(Math.min(spare, adoptAfter));
+    if (next.tab !== this.who.tab && spare > 0 && spare <= adoptAfter && !this.outbox.all().some((o) => !o.refused && o.tab === this.who.tab)) {
+      this.resumeIn(spare);
       return;
     }
-    const token = this.identify();
+    const token = (this.used = this.identify());
     const sent = this.link.send({
       t: 'send',
       id: next.id,
@@ -320,11 +328,21 @@ export class Talk {
     this.typing = name;
   }
 
-  private stopTyping(say: boolean): void {
-    this.typingStopped?.();
-    this.typingStopped = undefined;
-    if (say && this.saidTyping) this.link.send({ t: 'typing', on: false });
-    this.saidTyping = 0;
+  private sayEnd(): void {
+    this.endAgain?.();
+    if (!this.ending || !this.greeted) return;
+    this.ending.conversation ||= this.status.conversation;
+    if (!this.conversing() || this.ending.conversation !== this.status.conversation) {
+      this.ending = undefined;
+      return;
+    }
+    this.link.send({ t: 'end', id: this.ending.id });
+    this.endLater(answerWithin);
+  }
+
+  private endLater(milliseconds: number): void {
+    this.endAgain?.();
+    this.endAgain = this.world.later(milliseconds, () => this.sayEnd());
   }
 
   private overheard(word: Word): void {
@@ -334,9 +352,9 @@ export class Talk {
     this.show();
   }
 
-  /** forget begins anew as a stranger: the server does not take the token for one. */
+  /** forget begins anew as a stranger: the server does not take the token for one. Another tab may have a new one already. */
   private forget(): void {
-    this.keep.remove('token');
+    if (this.token === this.used) this.keep.remove('token');
     this.thread.welcome('', [], false, true);
     this.status = nobody;
     this.link.again();
@@ -357,7 +375,7 @@ export class Talk {
     const outgoing: Leaving[] = [
       ...[...this.accepted.values()].map(({ item }) => ({ ...item, on: 'arrived' as const })),
       ...waiting.filter((o) => !this.thread.has(o.id)).map((o) => ({ ...o, on: on(o) })),
-    ];
+    ].map((o) => ({ ...o, at: o.at + this.skew })); // among the messages, whose times are the server's
     return {
       link: this.link?.state ?? 'idle',
       greeted: this.greeted,
