@@ -120,35 +120,48 @@ func (t *translation) unknown(kind string) {
 }
 
 func (t *translation) translate(kind string, body json.RawMessage) {
-	ok := false
 	switch kind {
 	case "message":
-		ok = t.read(body, &wireMessage{}, func(v any) { t.message(v.(*wireMessage), body) })
+		var m wireMessage
+		if err := json.Unmarshal(body, &m); err != nil {
+			t.unreadable(&m)
+			return
+		}
+		t.message(&m, body)
 	case "edited_message":
-		ok = t.read(body, &wireMessage{}, func(v any) { t.edited(v.(*wireMessage)) })
+		read(t, kind, body, t.edited)
 	case "callback_query":
-		ok = t.read(body, &wireCallback{}, func(v any) { t.pressed(v.(*wireCallback)) })
+		read(t, kind, body, t.pressed)
 	case "my_chat_member":
-		ok = t.read(body, &wireMembership{}, func(v any) { t.membership(v.(*wireMembership)) })
+		read(t, kind, body, t.membership)
 	case "message_reaction":
-		ok = t.read(body, &wireReactions{}, func(v any) { t.reactions(v.(*wireReactions)) })
+		read(t, kind, body, t.reactions)
 	default:
 		// Posts in channels, and what is written to a business account that a bot is connected to, are not for the desk.
-		t.unknown(kind)
-		return
-	}
-	if !ok {
 		t.unknown(kind)
 	}
 }
 
-// read decodes a body and goes on with it.
-func (t *translation) read(body json.RawMessage, into any, then func(any)) bool {
-	if json.Unmarshal(body, into) != nil {
-		return false
+// read decodes a body and goes on with it; one that cannot be read is kept.
+func read[T any](t *translation, kind string, body json.RawMessage, then func(*T)) {
+	var v T
+	if json.Unmarshal(body, &v) != nil {
+		t.unknown(kind)
+		return
 	}
-	then(into)
-	return true
+	then(&v)
+}
+
+// unreadable tells of a message with a field that is not of its type. The decoder has read the others, so it keeps its
+// place, and people see that something came.
+func (t *translation) unreadable(m *wireMessage) {
+	t.place(m.Chat, m.topic(), m.From, m.SenderChat, m.Date)
+	t.add(func(e *sdk.Event) {
+		e.Unknown = &sdk.Unknown{Type: "message", IsMessage: e.Thread.ID != ""}
+		if e.Unknown.IsMessage && m.MessageID != 0 {
+			e.Unknown.MessageID = messageID(m.Chat.ID, m.MessageID)
+		}
+	})
 }
 
 // place sets where and when something happened, and who did it.
