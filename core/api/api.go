@@ -34,6 +34,7 @@ import (
 // Desk is what people do, as [desk.Desk] offers it.
 type Desk interface {
 	Setup() *core.Setup
+	TextLimit(c *core.Conversation) core.TextLimit
 	MaySee(a desk.Actor, c *core.Conversation) bool
 	Sight(tx *store.Tx, a desk.Actor, contact core.ID) (*desk.Sight, error)
 	Accept(ctx context.Context, a desk.Actor, offer core.ID) (*core.Conversation, error)

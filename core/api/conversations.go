@@ -114,6 +114,9 @@ type detail struct {
 	Thread   string                   `json:"thread"` // kind of conversation at the provider: "user", "group" …
 	// Attachments is who may send files on the conversation's channel.
 	Attachments attachmentsView `json:"attachments"`
+	// TextMax is how long a public message may be, counted in TextUnit; 0 where the channel sets no limit.
+	TextMax  int           `json:"text_max"`
+	TextUnit core.TextUnit `json:"text_unit,omitempty"`
 }
 
 type attachmentsView struct {
@@ -165,6 +168,8 @@ func (s *Server) showDetail(tx *store.Tx, me desk.Actor, c *core.Conversation) (
 		Identity: identityOf{Kind: c.Identity.Kind, Value: c.Identity.Value}, Thread: c.Thread.Kind,
 		Attachments: attachmentsOn(s.Desk.Setup(), c.Channel),
 	}
+	limit := s.Desk.TextLimit(c)
+	d.TextMax, d.TextUnit = limit.Max, limit.Unit
 	if d.Context == nil {
 		d.Context = map[string]core.Variable{}
 	}

@@ -83,6 +83,7 @@ type listeningChannels struct {
 	mu     sync.Mutex
 	sent   []string
 	fail   bool
+	limit  core.TextLimit
 	handle func(account string, r channel.Request) (channel.Response, error)
 }
 
@@ -98,6 +99,7 @@ func (c *listeningChannels) Send(_ context.Context, out *core.Outgoing) core.Out
 func (c *listeningChannels) FetchMedia(context.Context, string, string, int64, func(core.MediaHead) (io.Writer, error)) core.FetchOutcome {
 	return core.FetchOutcome{Gone: true, Reason: "expired"}
 }
+func (c *listeningChannels) TextLimit(string) core.TextLimit { return c.limit }
 func (c *listeningChannels) FetchProfile(context.Context, string, core.IdentityKey, core.Thread) (*core.Profile, error) {
 	return nil, nil
 }

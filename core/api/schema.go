@@ -105,7 +105,13 @@ func schemas() object {
 			"attachments": with(record(object{"from_customer": yes, "from_agent": yes}), object{
 				"description": "Who may send files on the conversation's channel. Where agents may not, a public message with attachments is refused with 400.",
 			}),
-		}), append(summaryOptional, "draft")...),
+			"text_max": with(whole, object{
+				"description": "How long a public message may be, counted in text_unit; 0 where the channel sets no limit. A longer one is refused with 400.",
+			}),
+			"text_unit": with(oneOf(core.Characters, core.UTF16Units, core.Bytes, core.Graphemes), object{
+				"description": "What text_max counts: Unicode code points, UTF-16 units, bytes of UTF-8, or characters as people see them.",
+			}),
+		}), append(summaryOptional, "draft", "text_unit")...),
 		"Session": record(object{
 			"number": whole, "agent": text, "queue": text, "participants": object{"type": "array", "items": ref("Participant")},
 			"offered_at": maybe, "accepted_at": maybe, "closed_at": maybe, "reason": text,

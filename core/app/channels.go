@@ -73,6 +73,8 @@ func (c channels) FetchProfile(ctx context.Context, account string, identity cor
 	return &core.Profile{Name: p.Name, Language: p.Language, Picture: p.Picture}, nil
 }
 
+func (c channels) TextLimit(account string) core.TextLimit { return c.host.TextLimit(account) }
+
 func (c channels) Signal(ctx context.Context, account string, thread core.Thread, recipient core.IdentityKey, s core.Signal) {
 	// Best effort: the host counts and logs what fails.
 	_ = c.host.Signal(ctx, account, thread, recipient, channel.Signal{

@@ -50,7 +50,7 @@ var fakePlugin = sdk.Plugin[fakeSettings]{
 	Manifest: sdk.Manifest{
 		ID: "fake", Name: "Fake", Version: "3.1",
 		Services:     sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true, Reconciler: true, Live: true},
-		Capabilities: sdk.Capabilities{TypingOut: true},
+		Capabilities: sdk.Capabilities{TypingOut: true, TextMax: 7000, TextUnit: sdk.UTF16},
 		Callbacks:    []sdk.Callback{{Path: "callback", Title: "Callback"}},
 		Verification: &sdk.Verification{
 			Algorithm: "hmac-sha256", Header: "X-Signature", Encoding: "base64", SecretSetting: "secret", Path: "callback", Status: 200,

@@ -22,6 +22,7 @@ type channels struct {
 	signals  []core.Signal
 	send     func(ctx context.Context, out *core.Outgoing) core.Outcome
 	fetch    func(ctx context.Context, handle string, start func(core.MediaHead) (io.Writer, error)) core.FetchOutcome
+	limit    core.TextLimit
 	profile  func(ctx context.Context, key core.IdentityKey) (*core.Profile, error)
 }
 
@@ -101,6 +102,8 @@ func (c *channels) FetchMedia(ctx context.Context, _, handle string, _ int64, st
 	c.mu.Unlock()
 	return fetch(ctx, handle, start)
 }
+
+func (c *channels) TextLimit(string) core.TextLimit { return c.limit }
 
 func (c *channels) FetchProfile(ctx context.Context, _ string, key core.IdentityKey, _ core.Thread) (*core.Profile, error) {
 	c.mu.Lock()

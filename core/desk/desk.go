@@ -27,6 +27,8 @@ type Channels interface {
 	FetchMedia(ctx context.Context, account, handle string, maxBytes int64, start func(core.MediaHead) (io.Writer, error)) core.FetchOutcome
 	// FetchProfile returns nil where there is none to be had.
 	FetchProfile(ctx context.Context, account string, identity core.IdentityKey, thread core.Thread) (*core.Profile, error)
+	// TextLimit is how long a text to customers of an account may be. It is asked in transactions and must not wait.
+	TextLimit(account string) core.TextLimit
 	// Signal passes on what is not a message; best effort.
 	Signal(ctx context.Context, account string, thread core.Thread, recipient core.IdentityKey, signal core.Signal)
 }

@@ -69,6 +69,9 @@ func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *
 			if err := d.maySend(a, c, len(draft.Attachments) > 0); err != nil {
 				return err
 			}
+			if err := d.TextLimit(c).Check(draft.Text); err != nil {
+				return err
+			}
 			if draft.LastSeen != nil {
 				if err := notAnswered(tx, a, c, *draft.LastSeen); err != nil {
 					return err
@@ -196,6 +199,10 @@ func (d *Desk) maySend(a Actor, c *core.Conversation, attachments bool) error {
 	}
 	return nil
 }
+
+// TextLimit is how long a public message in a conversation may be, as its channel takes it. The zero value is no limit but
+// that of every message.
+func (d *Desk) TextLimit(c *core.Conversation) core.TextLimit { return d.channels.TextLimit(c.Account) }
 
 // takeUploads turns uploads into attachments. An upload can be sent once.
 func takeUploads(tx *store.Tx, a Actor, uploads, ids []core.ID) ([]core.Attachment, error) {

@@ -158,6 +158,29 @@ func TestReply(t *testing.T) {
 	})
 }
 
+// TestTextsThatAChannelDoesNotTake is about channels that neither take a longer text nor split it.
+func TestTextsThatAChannelDoesNotTake(t *testing.T) {
+	inTouch(t, func(h *house, zoe *core.Conversation) {
+		h.channels.limit = core.TextLimit{Max: 10, Unit: core.UTF16Units}
+		reply := func(id, text string, visibility core.Visibility) error {
+			_, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: id, Text: text, Visibility: visibility})
+			return err
+		}
+		err := reply("1", "😀😀😀😀😀!", "")
+		h.refused(err, core.Invalid)
+		if err == nil || !strings.Contains(err.Error(), "at most 10") {
+			t.Errorf("the limit is not named: %v", err)
+		}
+		h.ok(reply("1", "😀😀😀😀😀", ""))
+		h.ok(reply("2", strings.Repeat("a note goes nowhere ", 10), core.InternalNote))
+		h.channels.limit.Max = 5
+		h.ok(reply("1", "😀😀😀😀😀", "")) // it is known already
+		h.refused(reply("3", "longer", ""), core.Invalid)
+		h.channels.limit = core.TextLimit{}
+		h.ok(reply("3", strings.Repeat("x", 29_000), ""))
+	})
+}
+
 func TestReplyWithUpload(t *testing.T) {
 	inTouch(t, func(h *house, zoe *core.Conversation) {
 		upload := func(agent string) core.ID {

@@ -66,8 +66,9 @@ func manifest() sdk.Manifest {
 				"response messages in LINE Official Account Manager.",
 		}},
 		Capabilities: sdk.Capabilities{
-			TextMax:  maxTextUnits,
-			TextUnit: sdk.UTF16,
+			TextMax:    maxTextUnits,
+			TextUnit:   sdk.UTF16,
+			SplitsText: true,
 			Media: []sdk.MediaLimit{
 				{Types: []string{"image/jpeg", "image/png"}, MaxBytes: maxImageBytes},
 				{Types: []string{"video/mp4"}, MaxBytes: maxClipBytes},

@@ -36,6 +36,9 @@ func TestManifest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings: -want +got\n%s", diff)
 	}
+	if c := m.GetCapabilities(); !c.GetSplitsText() || c.GetText().GetMax() != 5000 {
+		t.Errorf("the limit of texts: %+v, splits %v", c.GetText(), c.GetSplitsText())
+	}
 	v := m.GetVerification()
 	if v.GetAlgorithm() != "hmac-sha256" || v.GetEncoding() != "base64" || v.GetHeader() != "x-line-signature" ||
 		v.GetSecretSetting() != "channel_secret" || v.GetPreviousSecretSetting() != "previous_channel_secret" ||

@@ -73,6 +73,9 @@ func (nothing) Send(context.Context, *core.Outgoing) core.Outcome {
 	return core.Outcome{Kind: core.OutcomeNotStarted}
 }
 
+// TextLimit says that there is none.
+func (nothing) TextLimit(string) core.TextLimit { return core.TextLimit{} }
+
 // FetchMedia: see Send.
 func (nothing) FetchMedia(context.Context, string, string, int64, func(core.MediaHead) (io.Writer, error)) core.FetchOutcome {
 	return core.FetchOutcome{}
