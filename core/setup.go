@@ -69,8 +69,10 @@ type Workstream struct {
 	AllowedPresences []Presence    // presences in which an agent is offered conversations
 	OfferTimeout     time.Duration // how long an offer rings
 	DeclinesAllowed  int           // times the same agent may be offered a conversation it declined
-	AutoClose        AutoClose
-	WrapUp           WrapUp
+	// InactiveAfterMissed says that an agent who misses an offer is offered nothing more until they say that they are there.
+	InactiveAfterMissed bool
+	AutoClose           AutoClose
+	WrapUp              WrapUp
 }
 
 // AutoClose is after how much inactivity a conversation closes by itself, per state; 0 means never.

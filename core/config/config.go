@@ -135,8 +135,10 @@ type Workstream struct {
 	AllowedPresences []core.Presence `toml:"allowed_presences" options:"available busy do-not-disturb away offline"`
 	OfferTimeout     Duration        `toml:"offer_timeout" min:"5s" max:"1h"`
 	DeclinesAllowed  int             `toml:"declines_allowed" min:"1" max:"5"`
-	AutoClose        AutoClose       `toml:"auto_close"`
-	WrapUp           WrapUp          `toml:"wrap_up"`
+	// InactiveAfterMissed makes an agent who misses an offer inactive, until they are available again.
+	InactiveAfterMissed bool      `toml:"inactive_after_missed"`
+	AutoClose           AutoClose `toml:"auto_close"`
+	WrapUp              WrapUp    `toml:"wrap_up"`
 }
 
 // AutoClose is after how much inactivity a conversation closes by itself, per state; 0, written "never", is never.

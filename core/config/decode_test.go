@@ -144,6 +144,7 @@ affinity = false
 allowed_presences = ["away"]
 offer_timeout = "45s"
 declines_allowed = 5
+inactive_after_missed = true
 auto_close = { open = "1h", active = "2h", waiting = "never", wrap_up = "1d12h" }
 wrap_up = { block = "custom", for = "30s" }
 [[queue]]
@@ -175,7 +176,7 @@ presence = "offline"
 		Channels: []Channel{{ID: "c", Account: "wide", Workstream: "w", Language: "de", Address: map[string]string{"brand": "b"}, Enabled: true, Retired: true,
 			Widget: Widget{Title: "Shop", Color: "teal", Position: "bottom-right"}}},
 		Workstreams: []Workstream{{ID: "w", Plugin: "wide", Enabled: true, Persistent: true, Distribution: "pick", PickFromPush: true, Capacity: 2,
-			FallbackQueue: "sales", AllowedPresences: []core.Presence{core.Away}, OfferTimeout: Duration(45 * time.Second), DeclinesAllowed: 5,
+			FallbackQueue: "sales", AllowedPresences: []core.Presence{core.Away}, OfferTimeout: Duration(45 * time.Second), DeclinesAllowed: 5, InactiveAfterMissed: true,
 			AutoClose: AutoClose{Open: Duration(time.Hour), Active: Duration(2 * time.Hour), WrapUp: Duration(36 * time.Hour)},
 			WrapUp:    WrapUp{Block: "custom", For: Duration(30 * time.Second)}}},
 		Queues: []Queue{

@@ -95,6 +95,8 @@ func (w Workstream) core() *core.Workstream {
 		AllowedPresences: slices.Clone(w.AllowedPresences),
 		OfferTimeout:     time.Duration(w.OfferTimeout),
 		DeclinesAllowed:  w.DeclinesAllowed,
+
+		InactiveAfterMissed: w.InactiveAfterMissed,
 		AutoClose: core.AutoClose{
 			Open:    time.Duration(w.AutoClose.Open),
 			Active:  time.Duration(w.AutoClose.Active),

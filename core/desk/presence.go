@@ -231,6 +231,23 @@ func (d *Desk) resumePresence(ctx context.Context) error {
 	return nil
 }
 
+// missed passes an offer on that rang out. Where the workstream wants it, whoever did not hear it is inactive from then on,
+// until they choose a presence again: their other conversations stay theirs.
+func (d *Desk) missed(tx *store.Tx, c *core.Conversation) error {
+	agent := c.Offer.Agent
+	if err := d.passOn(tx, c, core.AgentTimeout, "timed-out", agent+" did not answer the offer in time."); err != nil {
+		return err
+	}
+	ws := d.workstream(c)
+	s, err := tx.AgentStatus(agent)
+	if err != nil || !ws.InactiveAfterMissed || !slices.Contains(ws.AllowedPresences, s.Presence) {
+		return err // they have changed their presence since, or are gone
+	}
+	s.Presence, s.PresenceSince = core.Inactive, tx.Now()
+	tx.PutAgentStatus(s)
+	return nil
+}
+
 // releaseBatch is how many conversations of a gone agent are released in one transaction.
 const releaseBatch = 50
 

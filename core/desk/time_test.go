@@ -51,6 +51,51 @@ func TestOfferCountdown(t *testing.T) {
 	}
 }
 
+// Whoever lets an offer ring out is inactive where the workstream wants it: nothing rings there, and what they have stays.
+func TestMissedOfferMakesInactive(t *testing.T) {
+	for _, wanted := range []bool{true, false} {
+		inBubble(t, func(s *core.Setup) {
+			s.Workstreams["social"].OfferTimeout, s.Workstreams["social"].InactiveAfterMissed = time.Minute, wanted
+		}, func(h *house) {
+			h.there("anna")
+			held := h.taken("yan")
+			h.says("zoe", "hello")
+			h.pass(time.Minute)
+			want, offered := core.Available, "anna"
+			if wanted {
+				want, offered = core.Inactive, ""
+			}
+			judge := func(when string) {
+				t.Helper()
+				s, err := h.desk.Presence(ctx, "anna")
+				h.ok(err)
+				rings := ""
+				if offer := h.ongoing("zoe").Offer; offer != nil {
+					rings = offer.Agent
+				}
+				if s.Presence != want || rings != offered || h.ongoing("yan").Assignee != held.Assignee {
+					t.Errorf("%s, wanted %v: %s, it rings at %q, and yan is answered by %q", when, wanted, s.Presence, rings, h.ongoing("yan").Assignee)
+				}
+			}
+			judge("after it rang out")
+			if !wanted {
+				return
+			}
+			h.ok(h.desk.Disconnected(ctx, "anna"))
+			h.ok(h.desk.Connected(ctx, "anna"))
+			judge("after a reconnect")
+			h.presence("anna", core.Available)
+			h.pass(time.Second)
+			want, offered = core.Available, "anna"
+			judge("available again")
+			h.presence("anna", core.DoNotDisturb) // while it rings
+			h.pass(time.Minute)
+			want, offered = core.DoNotDisturb, ""
+			judge("after one missed in a presence of their own choosing")
+		})
+	}
+}
+
 func TestTransferCountdown(t *testing.T) {
 	inBubble(t, nil, func(h *house) {
 		h.there("anna", "ben")

@@ -271,7 +271,7 @@ func (d *Desk) fire(ctx context.Context, t *core.Timer) error {
 		switch t.Kind {
 		case core.TimerOffer:
 			if c.Offer != nil && c.Offer.ID == t.Offer {
-				return d.passOn(tx, c, core.AgentTimeout, "timed-out", c.Offer.Agent+" did not answer the offer in time.")
+				return d.missed(tx, c)
 			}
 		case core.TimerWrapUp:
 			if c.State == core.WrappingUp && c.Units > 0 && t.Version == uint64(c.Sessions) { //nolint:gosec // a small count
