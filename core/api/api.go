@@ -40,7 +40,7 @@ type Desk interface {
 	Accept(ctx context.Context, a desk.Actor, offer core.ID) (*core.Conversation, error)
 	Decline(ctx context.Context, a desk.Actor, offer core.ID) error
 	Pick(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)
-	Reply(ctx context.Context, a desk.Actor, id core.ID, draft desk.Draft) (m *core.Message, created bool, err error)
+	Reply(ctx context.Context, a desk.Actor, id core.ID, message desk.NewMessage) (m *core.Message, created bool, err error)
 	Retry(ctx context.Context, a desk.Actor, id core.ID, seq uint64) (*core.Message, error)
 	MarkRead(ctx context.Context, a desk.Actor, id core.ID) error
 	End(ctx context.Context, a desk.Actor, id core.ID) (*core.Conversation, error)

@@ -80,15 +80,15 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request) error {
 	if err := request.JSON(r, &in); err != nil {
 		return err
 	}
-	draft := desk.Draft{ID: in.ID, Text: in.Text, Visibility: in.Visibility, LastSeen: in.LastSeen}
+	message := desk.NewMessage{ID: in.ID, Text: in.Text, Visibility: in.Visibility, LastSeen: in.LastSeen}
 	for _, a := range in.Attachments {
 		upload, err := core.ParseID(a)
 		if err != nil {
 			return core.FieldErrorf("attachments", "there is no upload %q", a)
 		}
-		draft.Attachments = append(draft.Attachments, upload)
+		message.Attachments = append(message.Attachments, upload)
 	}
-	m, created, err := s.Desk.Reply(r.Context(), actor(r), id, draft)
+	m, created, err := s.Desk.Reply(r.Context(), actor(r), id, message)
 	if err != nil {
 		return err
 	}

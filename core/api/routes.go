@@ -106,7 +106,7 @@ func (s *Server) table() []route {
 		}),
 		v1(post, "/conversations/:conversation/messages", auth.Answer, s.reply, operation{
 			summary: "Send a message, or write an internal note. The same id with the same content again answers 200 with the same message.",
-			body:    "Draft", answers: answers{201: "Message", 200: "Message"}, problems: []int{400, 403, 404, 409, 413, 507},
+			body:    "NewMessage", answers: answers{201: "Message", 200: "Message"}, problems: []int{400, 403, 404, 409, 413, 507},
 		}),
 		v1(post, "/conversations/:conversation/messages/:message/retry", auth.Answer, s.retry, operation{
 			summary: "Send a failed message again, as a new attempt.", answers: answers{200: "Message"}, problems: []int{404, 409},

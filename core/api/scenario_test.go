@@ -311,6 +311,6 @@ func TestStorageFullSaysSo(t *testing.T) {
 // fullDesk is a desk on a full disk.
 type fullDesk struct{ *desk.Desk }
 
-func (fullDesk) Reply(context.Context, desk.Actor, core.ID, desk.Draft) (*core.Message, bool, error) {
+func (fullDesk) Reply(context.Context, desk.Actor, core.ID, desk.NewMessage) (*core.Message, bool, error) {
 	return nil, false, fmt.Errorf("commit: %w", kv.ErrFull)
 }

@@ -121,7 +121,7 @@ func schemas() object {
 		"Trace":       listOf("TraceEntry"),
 		"Transfer":    record(object{"queue": text, "agent": text}, "queue", "agent"),
 
-		"Draft": record(object{
+		"NewMessage": record(object{
 			"id": object{"type": "string", "minLength": 1, "maxLength": 64}, "text": text, "visibility": oneOf(core.Public, core.InternalNote),
 			"attachments": texts, "last_seen": object{"type": "integer", "minimum": 0},
 		}, "text", "visibility", "attachments", "last_seen"),

@@ -106,7 +106,7 @@ func TestParallel(t *testing.T) {
 		for _, c := range list {
 			wait.Go(func() {
 				for n := range 5 {
-					if _, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: fmt.Sprint(n), Text: "hi"}); err != nil {
+					if _, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: fmt.Sprint(n), Text: "hi"}); err != nil {
 						t.Error(err)
 					}
 				}

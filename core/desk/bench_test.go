@@ -170,7 +170,7 @@ func BenchmarkReply(b *testing.B) {
 	measured(b, "messages/s", func() {
 		parallel(64, b.N, func(i int) {
 			id := strconv.FormatInt(unique.Add(1), 10)
-			if _, _, err := h.desk.Reply(context.Background(), supervisor(), list[i%64].ID, desk.Draft{ID: id, Text: words}); err != nil {
+			if _, _, err := h.desk.Reply(context.Background(), supervisor(), list[i%64].ID, desk.NewMessage{ID: id, Text: words}); err != nil {
 				b.Error(err)
 			}
 		})

@@ -100,11 +100,11 @@ var commands = []struct {
 		return err
 	}},
 	{"reply", func(h *house, a desk.Actor, c *core.Conversation) error {
-		_, _, err := h.desk.Reply(ctx, a, c.ID, desk.Draft{ID: "1", Text: "hi"})
+		_, _, err := h.desk.Reply(ctx, a, c.ID, desk.NewMessage{ID: "1", Text: "hi"})
 		return err
 	}},
 	{"note", func(h *house, a desk.Actor, c *core.Conversation) error {
-		_, _, err := h.desk.Reply(ctx, a, c.ID, desk.Draft{ID: "1", Text: "hm", Visibility: core.InternalNote})
+		_, _, err := h.desk.Reply(ctx, a, c.ID, desk.NewMessage{ID: "1", Text: "hm", Visibility: core.InternalNote})
 		return err
 	}},
 	{"read", func(h *house, a desk.Actor, c *core.Conversation) error { return h.desk.MarkRead(ctx, a, c.ID) }},

@@ -103,13 +103,13 @@ func TestCustomerWatch(t *testing.T) {
 		if got := w.take(); len(got) != 1 || got[0] != `active, agent "Anna", place 0, read up to 1` {
 			t.Fatalf("after an agent has read: %q", got)
 		}
-		_, _, err = h.desk.Reply(ctx, desk.Actor{Agent: "anna", Name: "Anna Karenina", Role: core.AgentRole}, conversation.ID, desk.Draft{ID: "1", Text: "at once"})
+		_, _, err = h.desk.Reply(ctx, desk.Actor{Agent: "anna", Name: "Anna Karenina", Role: core.AgentRole}, conversation.ID, desk.NewMessage{ID: "1", Text: "at once"})
 		h.ok(err)
 		h.settle()
 		if got := w.take(); !slices.Contains(got, "agent Anna: at once") {
 			t.Fatalf("after an answer: %q", got)
 		}
-		_, _, err = h.desk.Reply(ctx, agent("anna"), conversation.ID, desk.Draft{ID: "2", Text: "a difficult customer", Visibility: core.InternalNote})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), conversation.ID, desk.NewMessage{ID: "2", Text: "a difficult customer", Visibility: core.InternalNote})
 		h.ok(err)
 		h.settle()
 		want()
@@ -175,7 +175,7 @@ func TestCustomerHistory(t *testing.T) {
 			conversation := h.taken("ada")
 			for n := range 4 {
 				h.reply(conversation, fmt.Sprint(n), fmt.Sprintf("%d.%d", round, n))
-				_, _, err := h.desk.Reply(ctx, agent("anna"), conversation.ID, desk.Draft{ID: fmt.Sprint("n", n), Text: "between us", Visibility: core.InternalNote})
+				_, _, err := h.desk.Reply(ctx, agent("anna"), conversation.ID, desk.NewMessage{ID: fmt.Sprint("n", n), Text: "between us", Visibility: core.InternalNote})
 				h.ok(err)
 			}
 			_, err := h.desk.End(ctx, agent("anna"), conversation.ID)

@@ -55,7 +55,7 @@ func TestDraftsAreTheirAuthorsAlone(t *testing.T) {
 		h.refused(err, core.Invalid)
 
 		// A message that is refused takes no draft with it; one that is stored does, and only its author's.
-		_, _, err = h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "m1"})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: "m1"})
 		h.refused(err, core.Invalid)
 		if h.drafted(c.ID, "anna") == "" {
 			t.Error("a refused message took the draft with it")
@@ -69,7 +69,7 @@ func TestDraftsAreTheirAuthorsAlone(t *testing.T) {
 		}
 		_, err = h.desk.SaveDraft(ctx, agent("anna"), c.ID, "Next", "")
 		h.ok(err)
-		_, created, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "m1", Text: "Good morning, how can I help?"})
+		_, created, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: "m1", Text: "Good morning, how can I help?"})
 		h.ok(err)
 		if created || h.drafted(c.ID, "anna") != "Next" {
 			t.Error("a repetition took the next draft with it")
@@ -88,7 +88,7 @@ func TestAnsweredMeanwhile(t *testing.T) {
 		c := h.taken("u1")
 		seen := h.conversation(c.ID).LastSeq
 		say := func(a desk.Actor, id string, visibility core.Visibility, seen *uint64) error {
-			_, _, err := h.desk.Reply(ctx, a, c.ID, desk.Draft{ID: id, Text: id, Visibility: visibility, LastSeen: seen})
+			_, _, err := h.desk.Reply(ctx, a, c.ID, desk.NewMessage{ID: id, Text: id, Visibility: visibility, LastSeen: seen})
 			return err
 		}
 		anna := agent("anna")
@@ -126,7 +126,7 @@ func TestAnAnswerElsewhereCountsToo(t *testing.T) {
 		if now := h.conversation(c.ID); !now.WaitingSince.IsZero() || now.Unread != 0 || now.ReadUpTo != now.LastSeq {
 			t.Errorf("the customer still waits since %v, with %d unread, read up to %d of %d", now.WaitingSince, now.Unread, now.ReadUpTo, now.LastSeq)
 		}
-		_, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "m", Text: "m", LastSeen: &seen})
+		_, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: "m", Text: "m", LastSeen: &seen})
 		h.refused(err, core.AnsweredMeanwhile)
 	})
 }
@@ -199,7 +199,7 @@ func TestConversationsKeepTheFirstWordsAndWhatWasRead(t *testing.T) {
 		if now := h.conversation(c.ID); now.ReadUpTo != 4 || now.LastMessage.Internal {
 			t.Errorf("read up to %d after an answer; last message %+v", now.ReadUpTo, now.LastMessage)
 		}
-		_, _, err = h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "n1", Text: "a note", Visibility: core.InternalNote})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: "n1", Text: "a note", Visibility: core.InternalNote})
 		h.ok(err)
 		if now := h.conversation(c.ID); !now.LastMessage.Internal || now.LastCustomerMessage.Text != "third" {
 			t.Errorf("last message %+v, the customer's %+v", now.LastMessage, now.LastCustomerMessage)

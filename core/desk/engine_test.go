@@ -49,7 +49,7 @@ func TestDiskFull(t *testing.T) {
 		if _, _, err := h.desk.Receive(ctx, []core.Inbound{e}, nil); err == nil {
 			t.Error("acknowledged although the disk is full")
 		}
-		if _, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.Draft{ID: "2", Text: "x"}); err == nil {
+		if _, _, err := h.desk.Reply(ctx, agent("anna"), c.ID, desk.NewMessage{ID: "2", Text: "x"}); err == nil {
 			t.Error("stored although the disk is full")
 		}
 		h.pass(5 * time.Minute)

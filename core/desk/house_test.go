@@ -384,7 +384,7 @@ func (h *house) taken(customer string) *core.Conversation {
 
 func (h *house) reply(c *core.Conversation, id, text string) *core.Message {
 	h.t.Helper()
-	m, created, err := h.desk.Reply(ctx, agent(c.Assignee), c.ID, desk.Draft{ID: id, Text: text})
+	m, created, err := h.desk.Reply(ctx, agent(c.Assignee), c.ID, desk.NewMessage{ID: id, Text: text})
 	h.ok(err)
 	if !created {
 		h.t.Fatalf("reply %q is not new", id)

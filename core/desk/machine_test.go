@@ -210,7 +210,7 @@ var ops = []struct {
 			a = agent(c.Assignee)
 		}
 		m.drafts++
-		_, _, err := m.desk.Reply(ctx, a, c.ID, desk.Draft{ID: fmt.Sprint(m.drafts), Text: "answer"})
+		_, _, err := m.desk.Reply(ctx, a, c.ID, desk.NewMessage{ID: fmt.Sprint(m.drafts), Text: "answer"})
 		return m.told(err)
 	}},
 	{"retry", func(m *machine, s step) string {

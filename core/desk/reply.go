@@ -23,8 +23,8 @@ const (
 	sendWithin = 24 * time.Hour
 )
 
-// Draft is a message that an agent wants to send or note.
-type Draft struct {
+// NewMessage is a message that an agent wants to send or note.
+type NewMessage struct {
 	ID          string // made by the client, unique per conversation and author
 	Text        string
 	Visibility  core.Visibility // public unless said otherwise
@@ -33,20 +33,20 @@ type Draft struct {
 	LastSeen *uint64
 }
 
-// Reply stores an agent's message and, when it is public, puts it in the outbox in the same transaction. The same draft
-// again returns the same message with created false; another draft under the same id is a Conflict. A public one is
+// Reply stores an agent's message and, when it is public, puts it in the outbox in the same transaction. The same
+// again returns the same message with created false; another under the same id is a Conflict. A public one is
 // refused as AnsweredMeanwhile when somebody else has answered since the author last looked. What the author had begun
 // to write here is forgotten.
-func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *core.Message, created bool, err error) {
-	if draft.Visibility == "" {
-		draft.Visibility = core.Public
+func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, in NewMessage) (m *core.Message, created bool, err error) {
+	if in.Visibility == "" {
+		in.Visibility = core.Public
 	}
-	if err := draft.check(); err != nil {
+	if err := in.check(); err != nil {
 		return nil, false, err
 	}
-	fingerprint := draft.fingerprint()
+	fingerprint := in.fingerprint()
 	outbox := uuid.NewString()
-	attachmentIDs := make([]core.ID, len(draft.Attachments))
+	attachmentIDs := make([]core.ID, len(in.Attachments))
 	for i := range attachmentIDs {
 		attachmentIDs[i] = core.NewID(nowUTC())
 	}
@@ -56,50 +56,50 @@ func (d *Desk) Reply(ctx context.Context, a Actor, id core.ID, draft Draft) (m *
 		if err != nil {
 			return err
 		}
-		if m, err = tx.MessageByClient(c, a.author(), draft.ID); err != nil {
+		if m, err = tx.MessageByClient(c, a.author(), in.ID); err != nil {
 			return err
 		}
 		if m != nil {
 			if m.Fingerprint != fingerprint {
-				return core.Errorf(core.Conflict, "the id %q was used for another message in this conversation: take a new one", draft.ID)
+				return core.Errorf(core.Conflict, "the id %q was used for another message in this conversation: take a new one", in.ID)
 			}
 			return nil
 		}
-		if draft.Visibility == core.Public {
-			if err := d.maySend(a, c, len(draft.Attachments) > 0); err != nil {
+		if in.Visibility == core.Public {
+			if err := d.maySend(a, c, len(in.Attachments) > 0); err != nil {
 				return err
 			}
-			if err := d.TextLimit(c).Check(draft.Text); err != nil {
+			if err := d.TextLimit(c).Check(in.Text); err != nil {
 				return err
 			}
-			if draft.LastSeen != nil {
-				if err := notAnswered(tx, a, c, *draft.LastSeen); err != nil {
+			if in.LastSeen != nil {
+				if err := notAnswered(tx, a, c, *in.LastSeen); err != nil {
 					return err
 				}
 			}
 		}
 		m = &core.Message{
-			ID: draft.ID, Kind: "text", From: a.author(), Visibility: draft.Visibility, Text: draft.Text, State: core.Received,
+			ID: in.ID, Kind: "text", From: a.author(), Visibility: in.Visibility, Text: in.Text, State: core.Received,
 			OccurredAt: tx.Now(), CreatedAt: tx.Now(), Fingerprint: fingerprint,
 		}
-		if draft.Text == "" {
+		if in.Text == "" {
 			m.Kind = "attachment"
 		}
-		if m.Attachments, err = takeUploads(tx, a, draft.Attachments, attachmentIDs); err != nil {
+		if m.Attachments, err = takeUploads(tx, a, in.Attachments, attachmentIDs); err != nil {
 			return err
 		}
 		created = true
-		if draft.Visibility == core.Public {
+		if in.Visibility == core.Public {
 			m.State, m.Outbox = core.Queued, outbox
 			c.WaitingSince, c.Unread = time.Time{}, 0
 		}
 		d.append(tx, c, m)
-		if draft.Visibility == core.Public {
+		if in.Visibility == core.Public {
 			c.ReadUpTo = c.LastSeq
 		}
 		tx.DeleteDraft(c.ID, a.Agent)
 		tx.PutConversation(c, false)
-		if draft.Visibility == core.Public {
+		if in.Visibility == core.Public {
 			enqueue(tx, c, m)
 		}
 		return nil
@@ -154,26 +154,26 @@ func enqueue(tx *store.Tx, c *core.Conversation, m *core.Message) {
 	})
 }
 
-func (draft *Draft) check() error {
+func (in *NewMessage) check() error {
 	switch {
-	case draft.ID == "" || utf8.RuneCountInString(draft.ID) > maxClientID:
+	case in.ID == "" || utf8.RuneCountInString(in.ID) > maxClientID:
 		return core.FieldErrorf("id", "give every message an id of 1 to %d characters, unique in the conversation", maxClientID)
-	case draft.Visibility != core.Public && draft.Visibility != core.InternalNote:
-		return core.FieldErrorf("visibility", "write \"public\" or \"internal\", not %q", draft.Visibility)
-	case strings.TrimSpace(draft.Text) == "" && len(draft.Attachments) == 0:
+	case in.Visibility != core.Public && in.Visibility != core.InternalNote:
+		return core.FieldErrorf("visibility", "write \"public\" or \"internal\", not %q", in.Visibility)
+	case strings.TrimSpace(in.Text) == "" && len(in.Attachments) == 0:
 		return core.FieldErrorf("text", "the message is empty")
-	case len(draft.Text) > maxReplyText:
-		return core.FieldErrorf("text", "the text has %d bytes, at most %d are allowed: send it in parts or as a file", len(draft.Text), maxReplyText)
-	case len(draft.Attachments) > maxAttachments:
+	case len(in.Text) > maxReplyText:
+		return core.FieldErrorf("text", "the text has %d bytes, at most %d are allowed: send it in parts or as a file", len(in.Text), maxReplyText)
+	case len(in.Attachments) > maxAttachments:
 		return core.FieldErrorf("attachments", "a message carries at most %d attachments", maxAttachments)
 	}
 	return nil
 }
 
-func (draft *Draft) fingerprint() string {
+func (in *NewMessage) fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%d\x00%s", draft.Visibility, len(draft.Text), draft.Text)
-	for _, id := range draft.Attachments {
+	fmt.Fprintf(h, "%s\x00%d\x00%s", in.Visibility, len(in.Text), in.Text)
+	for _, id := range in.Attachments {
 		fmt.Fprintf(h, "\x00%s", id)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])

@@ -120,7 +120,7 @@ func TestNoReplyIsForgotten(t *testing.T) {
 
 func TestReply(t *testing.T) {
 	inTouch(t, func(h *house, zoe *core.Conversation) {
-		draft := desk.Draft{ID: "é-1", Text: "hi"}
+		draft := desk.NewMessage{ID: "é-1", Text: "hi"}
 		m, created, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, draft)
 		h.ok(err)
 		if !created || m.State != core.Queued {
@@ -131,14 +131,14 @@ func TestReply(t *testing.T) {
 		if created || again.Seq != m.Seq {
 			t.Errorf("repeated: created %v, seq %d", created, again.Seq)
 		}
-		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "é-1", Text: "other"})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "é-1", Text: "other"})
 		h.refused(err, core.Conflict)
-		_, created, err = h.desk.Reply(ctx, supervisor(), zoe.ID, desk.Draft{ID: "é-1", Text: "of somebody else"})
+		_, created, err = h.desk.Reply(ctx, supervisor(), zoe.ID, desk.NewMessage{ID: "é-1", Text: "of somebody else"})
 		h.ok(err)
 		if !created {
 			t.Error("ids of two authors clash")
 		}
-		for _, bad := range []desk.Draft{
+		for _, bad := range []desk.NewMessage{
 			{}, {ID: strings.Repeat("x", 65), Text: "x"}, {ID: "2"}, {ID: "2", Text: " \n"}, {ID: "2", Text: "x", Visibility: "secret"},
 			{ID: "2", Text: strings.Repeat("x", 40000)}, {ID: "2", Attachments: make([]core.ID, 11)}, {ID: "2", Attachments: []core.ID{core.NewID(time.Now())}},
 		} {
@@ -149,7 +149,7 @@ func TestReply(t *testing.T) {
 		if c := h.conversation(zoe.ID); !c.WaitingSince.IsZero() || c.Unread != 0 || c.LastCustomerMessage.Text != "hello" || c.LastMessage.From != core.FromAgent {
 			t.Errorf("%+v", c)
 		}
-		note, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "3", Text: "hm", Visibility: core.InternalNote})
+		note, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "3", Text: "hm", Visibility: core.InternalNote})
 		h.ok(err)
 		h.settle()
 		if note.State != core.Received || len(h.channels.sent()) != 2 {
@@ -163,7 +163,7 @@ func TestTextsThatAChannelDoesNotTake(t *testing.T) {
 	inTouch(t, func(h *house, zoe *core.Conversation) {
 		h.channels.limit = core.TextLimit{Max: 10, Unit: core.UTF16Units}
 		reply := func(id, text string, visibility core.Visibility) error {
-			_, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: id, Text: text, Visibility: visibility})
+			_, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: id, Text: text, Visibility: visibility})
 			return err
 		}
 		err := reply("1", "😀😀😀😀😀!", "")
@@ -194,18 +194,18 @@ func TestReplyWithUpload(t *testing.T) {
 			return id
 		}
 		mine, theirs := upload("anna"), upload("ben")
-		_, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "1", Attachments: []core.ID{theirs}})
+		_, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "1", Attachments: []core.ID{theirs}})
 		h.refused(err, core.Invalid)
-		m, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "1", Attachments: []core.ID{mine}})
+		m, _, err := h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "1", Attachments: []core.ID{mine}})
 		h.ok(err)
 		if m.Kind != "attachment" || len(m.Attachments) != 1 || m.Attachments[0].State != core.Ready || m.Attachments[0].Name != "a.png" {
 			t.Errorf("%+v", m)
 		}
-		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "2", Attachments: []core.ID{mine}})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "2", Attachments: []core.ID{mine}})
 		h.refused(err, core.Invalid) // it can be sent once
 		off := newSetup(func(s *core.Setup) { s.Channels["line"].FromAgent = false })
 		h.ok(h.desk.Apply(ctx, off))
-		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.Draft{ID: "3", Attachments: []core.ID{upload("anna")}})
+		_, _, err = h.desk.Reply(ctx, agent("anna"), zoe.ID, desk.NewMessage{ID: "3", Attachments: []core.ID{upload("anna")}})
 		h.refused(err, core.Invalid)
 	})
 }

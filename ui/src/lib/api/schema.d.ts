@@ -224,7 +224,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change what is written about a contact; what is absent stays, an empty text clears. */
+        /** Change what is written about a contact; what is absent stays, an empty text clears. With the version that was seen, a contact that somebody else has changed since is not changed. */
         patch: operations["patch-contacts-contact"];
         trace?: never;
     };
@@ -235,7 +235,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A contact's conversations, the newest first: those that one may see, or all while one serves the contact. */
+        /** A contact's conversations, the newest first: those that one may see and, while one serves the contact, those before. What other identities have told stays out of sight where only an agent's link says whose they are. */
         get: operations["get-contacts-contact-conversations"];
         put?: never;
         post?: never;
@@ -1040,6 +1040,15 @@ export interface components {
             id: string;
             subject: string;
         };
+        ChangeContact: {
+            company?: string;
+            email?: string;
+            language?: string;
+            name?: string;
+            note?: string;
+            phone?: string;
+            version?: number;
+        };
         ChangePassword: {
             new: string;
             old: string;
@@ -1106,6 +1115,7 @@ export interface components {
             name: string;
             note: string;
             phone: string;
+            version: number;
         };
         ContactFields: {
             company?: string;
@@ -1203,6 +1213,13 @@ export interface components {
             sessions: components["schemas"]["Session"][];
             /** @enum {string} */
             state: "open" | "active" | "waiting" | "wrap-up" | "closed";
+            /** @description How long a public message may be, counted in text_unit; 0 where the channel sets no limit. A longer one is refused with 400. */
+            text_max: number;
+            /**
+             * @description What text_max counts: Unicode code points, UTF-16 units, bytes of UTF-8, or characters as people see them.
+             * @enum {string}
+             */
+            text_unit?: "characters" | "utf16" | "bytes" | "graphemes";
             thread: string;
             unread: number;
             version: number;
@@ -1244,14 +1261,6 @@ export interface components {
             /** Format: date-time */
             time: string;
             version: string;
-        };
-        Draft: {
-            attachments?: string[];
-            id: string;
-            last_seen?: number;
-            text?: string;
-            /** @enum {string} */
-            visibility?: "public" | "internal";
         };
         Exit: {
             after_ms: number;
@@ -1354,6 +1363,14 @@ export interface components {
             name: string;
             /** Format: date-time */
             seen_at: string | null;
+        };
+        NewMessage: {
+            attachments?: string[];
+            id: string;
+            last_seen?: number;
+            text?: string;
+            /** @enum {string} */
+            visibility?: "public" | "internal";
         };
         Offer: {
             contact: components["schemas"]["Named"];
@@ -2665,7 +2682,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ContactFields"];
+                "application/json": components["schemas"]["ChangeContact"];
             };
         };
         responses: {
@@ -2707,6 +2724,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3710,7 +3736,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Draft"];
+                "application/json": components["schemas"]["NewMessage"];
             };
         };
         responses: {
