@@ -78,6 +78,9 @@ func (s *Server) chatPage(w http.ResponseWriter, r *http.Request) error {
 
 // chatConfiguration tells any page how the chat looks. On a page that may not show it, it is hidden.
 func (s *Server) chatConfiguration(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*") // also where there is none: the page's script is to read why
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	ch, setup, err := s.chatChannel(r)
 	if err != nil {
 		return err
@@ -86,10 +89,7 @@ func (s *Server) chatConfiguration(w http.ResponseWriter, r *http.Request) error
 	f := s.pages.page(pageKey{nil, setup.Revision, ch.ID, fmt.Sprintf("config %s %t", language, hidden)}, func() string {
 		return chatConfigOf(ch, setup, language, hidden)
 	})
-	h := w.Header()
 	h.Set("Content-Security-Policy", apiPolicy)
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(chatKept))
 	h.Add("Vary", "Accept-Language, Origin")
 	f.send(w, r)

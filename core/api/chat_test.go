@@ -75,7 +75,11 @@ func TestChatConfiguration(t *testing.T) {
 		t.Errorf("headers %v", got.header)
 	}
 	h.call("", "GET", "/chat/site/config", "", "If-None-Match", got.header.Get("ETag")).want(t, 304)
-	h.call("", "GET", "/chat/none/config", "").want(t, 404)
+	none := h.call("", "GET", "/chat/none/config", "", "Origin", "https://shop.example.com")
+	none.want(t, 404)
+	if got := none.header.Get("Access-Control-Allow-Origin"); got != "*" {
+		t.Errorf("the page's script may not read that there is no such chat: %q", got)
+	}
 	for origin, hidden := range map[string]bool{
 		"": false, "https://shop.example.com": false, "https://shop.example.com:8443": false, "https://www.example.org": false, "https://example.org": true,
 		"https://evil.example.com": true, "https://shop.example.com.evil.net": true, "http://localhost:3000": false, "http://localhost:3001": true,
