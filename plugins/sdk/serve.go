@@ -72,7 +72,7 @@ func served[S any](p Plugin[S], stderr io.Writer) (*servedPlugin, error) {
 	}
 	scrub := newScrubber()
 	s := &servedPlugin{
-		manifest: manifest, services: p.Manifest.Services, scrubber: scrub,
+		manifest: manifest, services: p.Manifest.Services, rates: p.Manifest.Capabilities.Rates, scrubber: scrub,
 		log: newLogger(stderr, slog.LevelInfo, scrub), clock: p.Clock,
 		open: func(ctx context.Context, account Account, document []byte) (Channel, error) {
 			var settings S
@@ -116,6 +116,9 @@ func ManifestOf[S any](p Plugin[S]) (*channelv1.Manifest, error) {
 	case m.Verification != nil && !m.Services.Webhook:
 		return nil, errors.New("sdk: a Verification needs the Webhook service")
 	}
+	if err := checkRates(m.Capabilities.Rates); err != nil {
+		return nil, err
+	}
 	if v := m.Verification; v != nil {
 		known := func(key string) bool {
 			return slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key })
@@ -139,6 +142,7 @@ type servedPlugin struct {
 	validate func(ctx context.Context, account Account, settings []byte) ([]Check, error)
 	log      *slog.Logger
 	clock    Clock
+	rates    []Rate
 	scrubber *scrubber
 	stderr   *os.File // where output goes in a process of its own; nil in one that is shared
 }
@@ -149,7 +153,7 @@ var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
 func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Server) error {
 	s := &server{
 		manifest: p.manifest, services: p.services, open: p.open, validate: p.validate,
-		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, clock: p.clock, scrubber: p.scrubber, calls: newGate(),
+		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, clock: p.clock, scrubber: p.scrubber, calls: newGate(), limits: newRateLimits(p.rates),
 		accounts: map[string]*openAccount{},
 	}
 	for _, setting := range p.manifest.GetSettings() {

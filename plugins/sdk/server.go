@@ -39,6 +39,7 @@ type server struct {
 	log      *slog.Logger
 	clock    Clock
 	scrubber *scrubber
+	limits   *rateLimits
 	calls    *gate
 	stderr   *os.File // see Describe; nil in tests
 	restore  sync.Once
@@ -287,17 +288,29 @@ func (s *server) Send(ctx context.Context, r *channelv1.SendRequest) (_ *channel
 		return nil, err
 	}
 	defer a.use.leave()
-	receipt, err := a.channel.Send(ctx, outgoingIn(r))
+	receipt, err := s.send(ctx, r.GetAccount(), a, outgoingIn(r))
 	return s.scrubbed(receiptOut(receipt, err)), nil
 }
 
-// scrubbed keeps secrets out of the one reason that may be any error's text: Telegram's token, for one, is in URLs.
+// scrubbed keeps secrets out of the reason, which may be any error's text: Telegram's token, for one, is in URLs.
 func (s *server) scrubbed(r *channelv1.SendResponse) *channelv1.SendResponse {
-	if u := r.GetUnknown(); u != nil {
-		u.Reason = s.scrubber.scrub(u.Reason)
-	}
-	if u := r.GetRetryable(); u != nil {
-		u.Reason = s.scrubber.scrub(u.Reason)
+	switch o := r.GetOutcome().(type) {
+	case *channelv1.SendResponse_Rejected:
+		o.Rejected.Reason = s.scrubber.scrub(o.Rejected.Reason)
+	case *channelv1.SendResponse_WindowClosed:
+		o.WindowClosed.Reason = s.scrubber.scrub(o.WindowClosed.Reason)
+	case *channelv1.SendResponse_QuotaExhausted:
+		o.QuotaExhausted.Reason = s.scrubber.scrub(o.QuotaExhausted.Reason)
+	case *channelv1.SendResponse_RateLimited:
+		o.RateLimited.Reason = s.scrubber.scrub(o.RateLimited.Reason)
+	case *channelv1.SendResponse_Retryable:
+		o.Retryable.Reason = s.scrubber.scrub(o.Retryable.Reason)
+	case *channelv1.SendResponse_AuthenticationFailed:
+		o.AuthenticationFailed.Reason = s.scrubber.scrub(o.AuthenticationFailed.Reason)
+	case *channelv1.SendResponse_AccountBlocked:
+		o.AccountBlocked.Reason = s.scrubber.scrub(o.AccountBlocked.Reason)
+	case *channelv1.SendResponse_Unknown:
+		o.Unknown.Reason = s.scrubber.scrub(o.Unknown.Reason)
 	}
 	return r
 }

@@ -37,7 +37,7 @@ func (p *probe) Close() error {
 func probes(t *testing.T) (*server, *probe) {
 	p := &probe{entered: make(chan string), leave: make(chan struct{}), closed: make(chan string, 10)}
 	s := &server{
-		manifest: &channelv1.Manifest{}, log: newLogger(t.Output(), nil, newScrubber()), scrubber: newScrubber(), calls: newGate(),
+		manifest: &channelv1.Manifest{}, log: newLogger(t.Output(), nil, newScrubber()), scrubber: newScrubber(), calls: newGate(), limits: newRateLimits(nil),
 		host: &hostLink{}, accounts: map[string]*openAccount{},
 		open: func(_ context.Context, account Account, settings []byte) (Channel, error) {
 			if string(settings) == "bad" {
@@ -166,6 +166,7 @@ func TestManifestOf(t *testing.T) {
 		"previous secret": func(m *Manifest) {
 			m.Verification, m.Services.Webhook = &Verification{SecretSetting: "token", PreviousSecretSetting: "no"}, true
 		},
+		"rate":         func(m *Manifest) { m.Capabilities.Rates = []Rate{{Scope: ScopeAccount, Calls: 1}} },
 		"address type": func(m *Manifest) { m.Address = 7 },
 	} {
 		m := good
