@@ -17,6 +17,11 @@ export const person = {
     return [undefined, id].includes(remembered.read<string>(key));
   },
 
+  /** known tells whether the browser keeps who it is. */
+  known(): boolean {
+    return remembered.read(key) !== undefined;
+  },
+
   /** onOther is told when another tab signs somebody else in; the result ends it. */
   onOther(id: string, then: () => void): () => void {
     const heard = (event: StorageEvent): void => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileSize, pieces, preview } from './words';
+import { fileSize, followable, pieces, preview } from './words';
 
 describe('addresses in a text', () => {
   const links = (text: string) => pieces(text).flatMap((p) => p.link ?? []);
@@ -27,3 +27,13 @@ it('writes sizes in the units of the language', () => {
   expect(fileSize(70, 'en')).toBe('0.1 kB');
   expect(fileSize(48_200, 'fr')).toMatch(/^48\sko$/);
 });
+
+it.each([
+  ['/api/v1/attachments/c/a', true],
+  ['https://files.example/a.png', true],
+  ['javascript:alert(1)', false],
+  ['data:text/html,<script>', false],
+  ['//evil.example/a', false],
+  ['/\\evil.example/a', false],
+  ['', false],
+])('an attachment at %s is led to: %s', (url, led) => expect(followable(url)).toBe(led ? url : undefined));

@@ -53,3 +53,6 @@ export function fileKind(type: string): string {
 
 /** fileName is the name of an attachment, or what it is when it has none. */
 export const fileName = (a: Pick<Attachment, 'name' | 'type'>): string => a.name || fileKind(a.type);
+
+/** followable is an attachment's address if it is one of ours or of the web: a plugin may have passed on anything. */
+export const followable = (url: string | undefined): string | undefined => (url && /^(https?:\/\/|\/(?![\/\\]))/i.test(url) ? url : undefined);

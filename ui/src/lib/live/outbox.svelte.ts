@@ -1,6 +1,7 @@
 import { answered, api, ApiError, type Message } from '../api/client';
 import { Backoff } from './backoff';
 import { newId } from './id';
+import { person } from '../person';
 import { remembered } from '../remembered';
 import type { Pending } from './types';
 
@@ -27,6 +28,7 @@ class Entry implements Pending {
   state = $state<Pending['state']>('sending');
   error = $state.raw<unknown>();
   confirmed = false; // the server has it; it is shown until the message itself is
+  stored = false; // the browser keeps it over a reload
 
   constructor(public kept: Kept) {}
 
@@ -87,12 +89,14 @@ export class Outbox {
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const kept of left) this.#insert(revive(kept));
     window.addEventListener('storage', this.#otherTab);
+    window.addEventListener('beforeunload', this.#leaving);
     this.flush();
   }
 
   stop(): void {
     this.#stopped = true;
     window.removeEventListener('storage', this.#otherTab);
+    window.removeEventListener('beforeunload', this.#leaving);
     for (const { timer } of this.#pauses.values()) clearTimeout(timer);
   }
 
@@ -102,8 +106,9 @@ export class Outbox {
 
   add(conversation: string, text: string, visibility: Pending['visibility'], attachments: Pending['attachments'], lastSeen: number): void {
     const kept: Kept = { id: newId(), conversation, text, visibility, attachments: [...attachments], createdAt: Date.now(), lastSeen };
-    this.#remember(kept);
-    this.#insert(new Entry(kept));
+    const entry = new Entry(kept);
+    this.#remember(entry);
+    this.#insert(entry);
     void this.#send(conversation);
   }
 
@@ -115,7 +120,7 @@ export class Outbox {
     entry.kept = { ...kept, lastSeen };
     entry.state = 'sending';
     entry.error = undefined;
-    this.#remember(entry.kept);
+    this.#remember(entry);
     this.#wake(entry.conversation);
   }
 
@@ -184,6 +189,10 @@ export class Outbox {
   /** #try sends one message; false when the rest must wait. */
   async #try(entry: Entry): Promise<boolean> {
     const { kept } = entry;
+    if (this.#doneElsewhere(entry)) {
+      this.#forget(entry);
+      return true;
+    }
     const sending = new AbortController();
     this.#busy.set(kept.conversation, sending);
     if (entry.state !== 'sending') entry.state = 'sending';
@@ -217,21 +226,36 @@ export class Outbox {
     }
   }
 
+  /**
+   * #doneElsewhere tells whether another tab has sent or discarded a message while this one was not told. A browser
+   * that has forgotten everything proves nothing.
+   */
+  #doneElsewhere(entry: Entry): boolean {
+    return entry.stored && person.known() && remembered.read(this.#prefix + entry.id) === undefined;
+  }
+
   #failed(entry: Entry, error: unknown): boolean {
+    if (this.#doneElsewhere(entry)) {
+      this.#forget(entry);
+      return true;
+    }
     if (error instanceof ApiError && error.status === 409 && error.code === 'answered-meanwhile') {
       entry.state = 'answered-meanwhile';
       entry.error = error;
-      this.#remember((entry.kept = { ...entry.kept, meanwhile: true }));
+      entry.kept = { ...entry.kept, meanwhile: true };
+      this.#remember(entry);
       this.#holdBack(entry.conversation);
       return false;
     }
     if (error instanceof ApiError && error.status < 500 && ![401, 408, 425, 429].includes(error.status)) {
       entry.state = 'refused';
       entry.error = error;
-      this.#remember((entry.kept = { ...entry.kept, refused: { status: error.status, code: error.code, message: error.message } }));
+      entry.kept = { ...entry.kept, refused: { status: error.status, code: error.code, message: error.message } };
+      this.#remember(entry);
       return true;
     }
     entry.state = 'kept';
+    entry.error = error instanceof ApiError ? error : undefined;
     this.#holdBack(entry.conversation);
     let pause = this.#pauses.get(entry.conversation);
     if (!pause) this.#pauses.set(entry.conversation, (pause = { backoff: new Backoff(firstPause, longestPause), timer: undefined }));
@@ -259,8 +283,13 @@ export class Outbox {
     }
   };
 
-  #remember(kept: Kept): void {
-    remembered.write(this.#prefix + kept.id, kept);
+  /** #leaving lets the browser ask before it drops what it could not keep. */
+  readonly #leaving = (event: BeforeUnloadEvent): void => {
+    for (const list of this.#lists.values()) if (list.some((entry) => !entry.stored && !entry.confirmed)) event.preventDefault();
+  };
+
+  #remember(entry: Entry): void {
+    entry.stored = remembered.write(this.#prefix + entry.id, entry.kept);
   }
 
   #find(id: string): Entry | undefined {
@@ -295,6 +324,7 @@ export class Outbox {
 
 function revive(kept: Kept): Entry {
   const entry = new Entry(kept);
+  entry.stored = true;
   if (kept.meanwhile) entry.state = 'answered-meanwhile';
   if (kept.refused) {
     entry.state = 'refused';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { onSignedOut } from '../api/client';
 import { person } from '../person';
+import { remembered } from '../remembered';
 import { createDesk } from './desk.svelte';
 import { FakeServer, seeded } from './fake';
 import type { Desk, Thread } from './types';
@@ -177,7 +178,7 @@ test('a server in trouble is asked again', async () => {
   server.status = 507;
   thread.send('one', 'public', []);
   await pass(5_000);
-  expect(states()).toEqual(['kept']);
+  expect([states(), thread.pending[0]?.error]).toEqual([['kept'], expect.objectContaining({ status: 507 })]);
   server.status = 0;
   await pass(31_000);
   expect([own(), thread.pending]).toEqual([['one'], []]);
@@ -203,4 +204,47 @@ test('what another tab has left is sent here in the end', async () => {
   window.dispatchEvent(new StorageEvent('storage', { key, newValue: JSON.stringify(kept) }));
   await pass(15_000);
   expect([own(), shown(), keys()]).toEqual([['from there'], ['hello', 'from there'], []]);
+});
+
+test('what another tab has discarded while this one slept is not sent', async () => {
+  server.network = 'down';
+  thread.send('one', 'public', []);
+  thread.send('two', 'public', []);
+  await pass(100);
+  localStorage.removeItem(keys().sort()[0]!); // no event has come
+  server.network = 'up';
+  await pass(5_000);
+  expect([own(), thread.pending]).toEqual([['two'], []]);
+});
+
+test('what another tab has settled is not held up by what this one was answered before', async () => {
+  server.say(id, { kind: 'agent', id: 'bo', name: 'Bo' }, 'I take it');
+  thread.send('me too', 'public', []);
+  localStorage.removeItem(keys()[0]!);
+  await pass(1_000);
+  expect([thread.pending, keys()]).toEqual([[], []]);
+});
+
+test('a browser that forgets everything loses nothing of what is on the page', async () => {
+  server.network = 'down';
+  thread.send('one', 'public', []);
+  await pass(100);
+  localStorage.clear();
+  server.network = 'up';
+  await pass(5_000);
+  expect(own()).toEqual(['one']);
+});
+
+test('a page with something that the browser could not keep is not left without a question', async () => {
+  const asks = () => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }));
+  server.network = 'down';
+  thread.send('one', 'public', []);
+  expect(asks()).toBe(false);
+  const full = vi.spyOn(remembered, 'write').mockReturnValue(false);
+  thread.send('two', 'public', []);
+  full.mockRestore();
+  expect(asks()).toBe(true);
+  server.network = 'up';
+  await pass(40_000);
+  expect([own(), asks()]).toEqual([['one', 'two'], false]);
 });

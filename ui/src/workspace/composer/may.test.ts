@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Conversation } from '$lib/api/client';
-import { hindrance, remedy } from './may';
+import { hindrance, mayAttach, remedy } from './may';
 
 const now = Date.parse('2026-11-17T12:00:00Z');
 const ines = { id: 'ines', role: 'agent' };
@@ -26,4 +26,9 @@ describe('what keeps an agent from answering', () => {
 
 it('knows which act helps', () => {
   expect([remedy('pick'), remedy('offered'), remedy('wrap-up'), remedy('theirs'), remedy(undefined)]).toEqual(['pick', 'pick', 'reopen', undefined, undefined]);
+});
+
+it('lets files go with notes, and to customers where the channel takes them', () => {
+  const channel = (from_agent: boolean) => ({ attachments: { from_agent } });
+  expect([mayAttach(channel(true), false), mayAttach(channel(false), false), mayAttach(channel(false), true), mayAttach(undefined, false)]).toEqual([true, false, true, true]);
 });

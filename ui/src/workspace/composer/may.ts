@@ -30,3 +30,6 @@ export function remedy(h: Hindrance | undefined): 'pick' | 'reopen' | undefined 
   if (h === 'pick' || h === 'offered') return 'pick';
   return h === 'reopen' || h === 'wrap-up' ? 'reopen' : undefined;
 }
+
+/** mayAttach tells whether files may go with what is written: always with a note, else where the channel takes them from us. */
+export const mayAttach = (detail: { attachments: { from_agent: boolean } } | undefined, note: boolean): boolean => note || detail?.attachments?.from_agent !== false;
