@@ -73,7 +73,7 @@ func TestLinkingSearchingAndHistory(t *testing.T) {
 		{name: "an empty search", who: "sue", call: "GET /api/v1/search", status: 200, must: []string{`"contacts":[]`, `"conversations":[]`}},
 		{name: "unlink", who: "ada", call: "DELETE /api/v1/conversations/{new}/contact", status: 200, must: []string{`"contact":{"id":"{first}","name":"mia"`}},
 		{name: "she has none left", who: "sue", call: "GET /api/v1/contacts/{zoe}/conversations", status: 200, must: []string{`"items":[]`}},
-		{name: "audited", who: "root", call: "GET /api/v1/audit?limit=2", status: 200, must: []string{"contact.linked", "contact.unlinked"}},
+		{name: "audited", who: "root", call: "GET /api/v1/audit?limit=5", status: 200, must: []string{"contact.linked", "contact.unlinked"}},
 		{name: "no such contact", who: "sue", call: "GET /api/v1/contacts/01ARZ3NDEKTSV4RRFFQ69G5FAV/conversations", status: 404},
 	}, names)
 }

@@ -97,9 +97,12 @@ func TestALinkedIdentityBringsAllItsConversations(t *testing.T) {
 		}
 		acts := []string{}
 		h.view(func(tx *store.Tx) error {
-			list, err := tx.Audit("", 2)
+			list, err := tx.Audit("", 10)
+			acts = nil
 			for _, e := range list {
-				acts = append(acts, e.Act)
+				if e.Act != "contact.created" { // in the same millisecond as the link
+					acts = append(acts, e.Act)
+				}
 			}
 			return err
 		})
@@ -212,10 +215,11 @@ func TestAContactsFields(t *testing.T) {
 					acts = append(acts, e.Actor+" "+e.Act+": "+e.Details["fields"])
 				}
 			}
+			slices.Sort(acts)
 			return err
 		})
 		if diff := cmp.Diff([]string{
-			"ben contact.changed: name", "anna contact.changed: phone, company", "anna contact.created: name, phone, note",
+			"anna contact.changed: phone, company", "anna contact.created: name, phone, note", "ben contact.changed: name",
 		}, acts); diff != "" {
 			t.Errorf("the audit log: %s", diff)
 		}

@@ -3,7 +3,7 @@ import type { Contact } from '$lib/api/client';
 import { alike } from './customer.svelte';
 
 const contact = (id: string, more: Partial<Contact>): Contact => ({
-  id, name: '', email: '', phone: '', language: '', company: '', note: '', anonymous: false, created_at: '', identities: [], ...more,
+  id, version: 1, name: '', email: '', phone: '', language: '', company: '', note: '', anonymous: false, created_at: '', identities: [], ...more,
 });
 
 test('two contacts may be one person by address, number, or a name of two words', () => {
