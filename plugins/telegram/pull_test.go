@@ -83,6 +83,7 @@ func (d *desk) until(t testing.TB, what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-d.changed:
+		case <-time.After(5 * time.Millisecond): // it may be true of something else
 		case <-deadline:
 			t.Fatalf("waited in vain for %s", what)
 		}

@@ -70,6 +70,7 @@ func (p *Platform) Held() int {
 func (p *Platform) nextFault(method string) *Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.requests++
 	for i, fault := range p.faults {
 		if !strings.HasPrefix(method, fault.Method) || fault.Method == "send" && method == "sendChatAction" {
 			continue
@@ -140,4 +141,11 @@ func (p *Platform) sleep(d time.Duration) {
 	case <-timer.C:
 	case <-p.closing:
 	}
+}
+
+// Requests is how many requests came, whatever became of them.
+func (p *Platform) Requests() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests
 }

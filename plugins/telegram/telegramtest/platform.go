@@ -68,6 +68,7 @@ type Platform struct {
 	calls      map[string]int
 	faults     []*Fault
 	held       int
+	requests   int
 	violations []string
 }
 
