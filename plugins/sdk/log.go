@@ -4,62 +4,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
-	"sort"
+	"reflect"
 	"strings"
-	"sync"
-	"sync/atomic"
 )
 
-// masked stands where a secret was.
-const masked = "•••"
-
-// scrubber replaces the secrets of all open accounts in what is logged.
-type scrubber struct {
-	mu       sync.Mutex
-	secrets  map[string][]string // by account
-	replacer atomic.Pointer[strings.Replacer]
-}
-
-func newScrubber() *scrubber { return &scrubber{secrets: map[string][]string{}} }
-
-// set names the secrets of an account; none forgets it. Very short values are left alone: replacing them would mangle
-// every line and protect nothing.
-func (s *scrubber) set(account string, secrets []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.secrets, account)
-	if len(secrets) > 0 {
-		s.secrets[account] = secrets
+// textOf is what is logged of a value. Bytes are text: as numbers they could not be scrubbed.
+func textOf(v any) string {
+	if b := reflect.ValueOf(v); b.Kind() == reflect.Slice && b.Type().Elem().Kind() == reflect.Uint8 {
+		return string(b.Bytes())
 	}
-	var forms []string
-	for _, list := range s.secrets {
-		for _, secret := range list {
-			if len(secret) < 6 {
-				continue
-			}
-			forms = append(forms, secret)
-			for _, escaped := range []string{url.QueryEscape(secret), url.PathEscape(secret)} {
-				if escaped != secret {
-					forms = append(forms, escaped)
-				}
-			}
-		}
-	}
-	// The longest first: a secret may be the beginning of another.
-	sort.Slice(forms, func(i, j int) bool { return len(forms[i]) > len(forms[j]) })
-	var pairs []string
-	for _, form := range forms {
-		pairs = append(pairs, form, masked)
-	}
-	s.replacer.Store(strings.NewReplacer(pairs...))
-}
-
-func (s *scrubber) scrub(text string) string {
-	if r := s.replacer.Load(); r != nil {
-		return r.Replace(text)
-	}
-	return text
+	return fmt.Sprint(v)
 }
 
 // newLogger writes lines that the host reads back with their level: the JSON of hclog, keys with an @.
@@ -85,8 +39,9 @@ func newLogger(w io.Writer, level slog.Leveler, s *scrubber) *slog.Logger {
 			case slog.KindString:
 				a.Value = slog.StringValue(s.scrub(a.Value.String()))
 			case slog.KindAny:
-				a.Value = slog.StringValue(s.scrub(fmt.Sprint(a.Value.Any())))
+				a.Value = slog.StringValue(s.scrub(textOf(a.Value.Any())))
 			}
+			a.Key = s.scrub(a.Key)
 			return a
 		},
 	}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -185,7 +186,7 @@ func TestPullSaysWhyItEnded(t *testing.T) {
 		if got == nil || got.GetCause() != test.cause || got.GetAfter().AsDuration() != test.after || (got.GetReason() == "") != (test.err == nil) {
 			t.Errorf("%v became %v", test.err, got)
 		}
-		if want := "reset, with ••• in the address"; test.err != nil && test.err.Error()[0] == 'r' && got.GetReason() != want && test.after == 0 {
+		if strings.Contains(got.GetReason(), "hush-hush") {
 			t.Errorf("the reason was %q", got.GetReason())
 		}
 	}

@@ -109,14 +109,15 @@ func (s *server) Validate(ctx context.Context, r *channelv1.ValidateRequest) (_ 
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
+	// The account may be open with other settings: both sets of secrets stay out of the log meanwhile, and out of what a
+	// panic says.
+	key := "validate " + r.GetAccount().GetId()
+	s.scrubber.set(key, s.secretsOf(r.GetAccount()))
+	defer s.scrubber.set(key, nil)
 	defer s.end("Validate", &err)
 	if s.validate == nil {
 		return &channelv1.ValidateResponse{}, nil
 	}
-	// The account may be open with other settings: both sets of secrets stay out of the log meanwhile.
-	key := "validate " + r.GetAccount().GetId()
-	s.scrubber.set(key, s.secretsOf(r.GetAccount()))
-	defer s.scrubber.set(key, nil)
 	checks, err := s.validate(ctx, s.accountIn(r.GetAccount()), r.GetAccount().GetSettingsJson())
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, s.scrubber.scrub(err.Error()))
@@ -129,11 +130,13 @@ func (s *server) Open(ctx context.Context, r *channelv1.OpenRequest) (_ *channel
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
+	id := r.GetAccount().GetId()
+	s.scrubber.set("opening "+id, s.secretsOf(r.GetAccount()))
+	defer s.scrubber.set("opening "+id, nil)
 	defer s.end("Open", &err)
 	s.opening.Lock()
 	defer s.opening.Unlock()
 
-	id := r.GetAccount().GetId()
 	if id == "" {
 		return nil, status.Error(codes.InvalidArgument, "the account has no id")
 	}
@@ -143,8 +146,6 @@ func (s *server) Open(ctx context.Context, r *channelv1.OpenRequest) (_ *channel
 	if former != nil && former.revision >= r.GetAccount().GetRevision() {
 		return &channelv1.OpenResponse{KeyUrls: former.keyURLs}, nil
 	}
-	s.scrubber.set("opening "+id, s.secretsOf(r.GetAccount()))
-	defer s.scrubber.set("opening "+id, nil)
 	account := s.accountIn(r.GetAccount())
 	channel, err := s.open(ctx, account, r.GetAccount().GetSettingsJson())
 	if err == nil {
