@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -84,15 +83,7 @@ func manifest() sdk.Manifest {
 			Groups:          true,
 			SenderName:      true,
 		},
-		Verification: &sdk.Verification{
-			Algorithm:             "hmac-sha256",
-			Header:                signatureHeader,
-			Encoding:              "base64",
-			SecretSetting:         "channel_secret",
-			PreviousSecretSetting: "previous_channel_secret",
-			Path:                  callbackPath,
-			Status:                http.StatusOK,
-		},
+		Verification:     &verification,
 		DocumentationURL: "https://developers.line.biz/en/docs/messaging-api/",
 		Services:         sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true},
 	}
@@ -102,7 +93,6 @@ func manifest() sdk.Manifest {
 type channel struct {
 	account  sdk.Account
 	settings Settings
-	secrets  [][]byte // of the webhook signature, current first
 	api      *client
 	seen     *sightings
 	typing   *throttle
@@ -125,15 +115,11 @@ func open(account sdk.Account, settings Settings, seen *sightings, now func() ti
 	ch := &channel{
 		account:  account,
 		settings: settings,
-		secrets:  [][]byte{[]byte(settings.ChannelSecret)},
 		api:      newClient(settings, now),
 		seen:     seen,
 		typing:   newThrottle(typingEvery),
 		now:      now,
 		log:      log,
-	}
-	if settings.PreviousChannelSecret != "" {
-		ch.secrets = append(ch.secrets, []byte(settings.PreviousChannelSecret))
 	}
 	return ch, nil
 }

@@ -112,7 +112,7 @@ func TestWebhookTakesOnlyPOSTAtItsPath(t *testing.T) {
 // signed posts a body with a right signature.
 func signed(t *testing.T, ch *channel, body string) []sdk.Event {
 	t.Helper()
-	p, err := linetest.New(linetest.Options{ChannelSecret: string(ch.secrets[0])})
+	p, err := linetest.New(linetest.Options{ChannelSecret: ch.settings.ChannelSecret})
 	if err != nil {
 		t.Fatal(err)
 	}
