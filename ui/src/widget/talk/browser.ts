@@ -9,7 +9,7 @@ export function world(account: string, channel: string, seen: () => boolean): Wo
   return {
     socket: () => socket(location.origin.replace(/^http/, 'ws') + base + '/live'),
     poll: (hello, cursor) => {
-      const query = new URLSearchParams({ channel, cursor, since: hello.since, wait: '1' });
+      const query = new URLSearchParams({ channel, cursor, since: hello.since, from: hello.from ?? '', wait: '1' });
       return ask(`${base}/poll?${query}`, hello.token);
     },
     post: ({ token, language, page }, frames) => ask(`${base}/frames`, token, JSON.stringify({ channel, language, page, frames })),

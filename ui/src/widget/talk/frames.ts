@@ -81,7 +81,7 @@ export type Told =
 export type Refusal = 'too-long' | 'too-many' | 'empty' | 'attachment-unknown' | 'not-allowed';
 
 export type Say =
-  | { t: 'hello'; v: 1; channel: string; token?: string; since: string; language: string; page: Page }
+  | { t: 'hello'; v: 1; channel: string; token?: string; since: string; from?: string; language: string; page: Page }
   | { t: 'send'; id: string; text: string; attachments: string[]; token?: string; context?: Record<string, string> }
   | { t: 'typing'; on: boolean }
   | { t: 'seen'; delivered: string; read: string }

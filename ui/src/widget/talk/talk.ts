@@ -148,6 +148,7 @@ export class Talk {
       channel: this.who.channel,
       ...(this.token ? { token: this.token } : {}),
       since: this.thread.since,
+      ...(this.thread.from ? { from: this.thread.from } : {}),
       language: this.who.language(),
       page: this.who.page(),
     };

@@ -14,6 +14,11 @@ export class Thread {
     return this.messages.at(-1)?.position ?? '';
   }
 
+  /** from is the oldest position, behind which changes are to be told; undefined when nothing is known. */
+  get from(): string | undefined {
+    return this.messages[0]?.position;
+  }
+
   /** welcome takes what the server sends at the start of a connection that named `since`. */
   welcome(since: string, messages: Message[], more: boolean, gap: boolean): void {
     if (gap || since === '') {
