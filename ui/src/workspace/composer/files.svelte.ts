@@ -21,6 +21,9 @@ export interface Chosen {
   readonly uploaded: Sent | undefined;
 }
 
+/** What was chosen in conversations that one has left, by where; as long as the page lasts. */
+const shelf = new Map<string, Pending['attachments']>();
+
 /** Files are those of one composer. Uploads begin at once, so that sending does not wait for them. */
 export class Files {
   list = $state.raw<readonly Chosen[]>([]);
@@ -30,7 +33,14 @@ export class Files {
   #last = 0;
   readonly #stops = new Map<number, AbortController>();
 
-  constructor(private readonly upload: Desk['upload']) {}
+  /** `where` names the conversation, and whose it is: what is laid aside there is taken up again. */
+  constructor(
+    private readonly upload: Desk['upload'],
+    private readonly where = '',
+  ) {
+    this.take(shelf.get(where) ?? []);
+    shelf.delete(where);
+  }
 
   get busy(): boolean {
     return this.list.some((one) => one.state === 'sending');
@@ -83,7 +93,13 @@ export class Files {
     this.leftOut = 0;
   }
 
-  /** clear forgets all, after they were sent or the composer is gone. */
+  /** layAside keeps what was uploaded for when one comes back, and stops the rest. */
+  layAside(): void {
+    if (this.ready.length > 0) shelf.set(this.where, this.ready);
+    this.clear();
+  }
+
+  /** clear forgets all, after they were sent. */
   clear(): void {
     for (const { key } of this.list) this.remove(key);
   }

@@ -65,3 +65,16 @@ it('takes the files of a message back that was not sent', () => {
   files.take(sent);
   expect([files.ready, files.leftOut, running.length]).toEqual([[sent[0]], 1, mostFiles - 1]);
 });
+
+it('lays the files aside of a conversation that is left, and takes them up there alone', () => {
+  const sent = [{ id: 'A', name: 'A.png', type: 'image/png', size: 3 }];
+  const { running, upload } = uploads();
+  const files = new Files(upload, 'ana C1');
+  files.take(sent);
+  files.add([file('b')]);
+  files.layAside();
+  expect([files.list, running[0]!.signal.aborted]).toEqual([[], true]);
+  expect(new Files(upload, 'bo C1').ready).toEqual([]);
+  expect(new Files(upload, 'ana C1').ready).toEqual(sent);
+  expect(new Files(upload, 'ana C1').ready).toEqual([]);
+});
