@@ -28,6 +28,7 @@ const (
 	InSurveyAnswered      InboundKind = "survey-answered"
 	InLiveAgentRequested  InboundKind = "live-agent-requested"
 	InNotice              InboundKind = "notice"
+	InThreadControl       InboundKind = "thread-control"
 	InUnknown             InboundKind = "unknown"
 )
 
@@ -58,8 +59,8 @@ type Inbound struct {
 	Former    *IdentityKey
 	Current   *IdentityKey
 	Members   []IdentityKey
-	Values    map[string]string // conversation-started: context; survey-answered: answers; postback: params
-	Name      string            // notice and unknown: the provider's word for it
+	Values    map[string]string // conversation-started: context; survey-answered: answers; postback: params; thread-control: ours
+	Name      string            // notice and unknown: the provider's word for it; thread-control: the other application
 	Reply     *ReplyToken
 	// AccountStopped and AccountResumed come with a notice.
 	AccountStopped, AccountResumed bool
@@ -73,6 +74,7 @@ type InboundMessage struct {
 	Attachments []Attachment // state fetching or ready by URL; ids are given when stored
 	Location    *Location
 	Sticker     *Sticker
+	Contacts    []ContactCard
 	QuotedID    string
 	QuoteToken  string
 	ReadToken   string

@@ -47,29 +47,30 @@ const (
 // Message is one message of a conversation.
 type Message struct {
 	// ID is unique per conversation and author: made by the client for agents, by Guichet for customers.
-	ID           string       `json:"id"`
-	Conversation ID           `json:"conversation"`
-	Seq          uint64       `json:"seq"`  // order of arrival, from 1, without gaps
-	Kind         string       `json:"kind"` // "text", "attachment", "location", "sticker", "postback", "activity", "unsupported"
-	From         Author       `json:"from"`
-	Visibility   Visibility   `json:"visibility"`
-	Text         string       `json:"text,omitempty"`
-	Attachments  []Attachment `json:"attachments,omitempty"`
-	Location     *Location    `json:"location,omitempty"`
-	Sticker      *Sticker     `json:"sticker,omitempty"`
-	Activity     *Activity    `json:"activity,omitempty"`
-	Quotes       uint64       `json:"quotes,omitempty"` // seq of the message it answers
-	QuoteToken   string       `json:"quote_token,omitempty"`
-	Reactions    []Reaction   `json:"reactions,omitempty"`
-	State        MessageState `json:"state"`
-	Reason       *Reason      `json:"reason,omitempty"` // why it failed or is unknown
-	Outbox       string       `json:"outbox,omitempty"` // id of its outbox entry
-	ExternalIDs  []string     `json:"external_ids,omitempty"`
-	OccurredAt   time.Time    `json:"occurred_at"` // by the provider's clock
-	CreatedAt    time.Time    `json:"created_at"`  // stored here
-	EditedAt     time.Time    `json:"edited_at,omitzero"`
-	DeletedAt    time.Time    `json:"deleted_at,omitzero"`   // the customer took it back; the text is gone
-	Fingerprint  string       `json:"fingerprint,omitempty"` // of what the client sent, to tell a repeat from a clash
+	ID           string        `json:"id"`
+	Conversation ID            `json:"conversation"`
+	Seq          uint64        `json:"seq"`  // order of arrival, from 1, without gaps
+	Kind         string        `json:"kind"` // "text", "attachment", "location", "sticker", "contact", "postback", "activity", "unsupported"
+	From         Author        `json:"from"`
+	Visibility   Visibility    `json:"visibility"`
+	Text         string        `json:"text,omitempty"`
+	Attachments  []Attachment  `json:"attachments,omitempty"`
+	Location     *Location     `json:"location,omitempty"`
+	Sticker      *Sticker      `json:"sticker,omitempty"`
+	Contacts     []ContactCard `json:"contacts,omitempty"`
+	Activity     *Activity     `json:"activity,omitempty"`
+	Quotes       uint64        `json:"quotes,omitempty"` // seq of the message it answers
+	QuoteToken   string        `json:"quote_token,omitempty"`
+	Reactions    []Reaction    `json:"reactions,omitempty"`
+	State        MessageState  `json:"state"`
+	Reason       *Reason       `json:"reason,omitempty"` // why it failed or is unknown
+	Outbox       string        `json:"outbox,omitempty"` // id of its outbox entry
+	ExternalIDs  []string      `json:"external_ids,omitempty"`
+	OccurredAt   time.Time     `json:"occurred_at"` // by the provider's clock
+	CreatedAt    time.Time     `json:"created_at"`  // stored here
+	EditedAt     time.Time     `json:"edited_at,omitzero"`
+	DeletedAt    time.Time     `json:"deleted_at,omitzero"`   // the customer took it back; the text is gone
+	Fingerprint  string        `json:"fingerprint,omitempty"` // of what the client sent, to tell a repeat from a clash
 }
 
 // Reason is a code for machines, a sentence for people, and the provider's own words.
@@ -119,6 +120,13 @@ type Sticker struct {
 	ID        string   `json:"id"`
 	Text      string   `json:"text,omitempty"`
 	Keywords  []string `json:"keywords,omitempty"`
+}
+
+// ContactCard is a person whose particulars the customer sent.
+type ContactCard struct {
+	Name   string   `json:"name"`
+	Phones []string `json:"phones,omitempty"`
+	Emails []string `json:"emails,omitempty"`
 }
 
 // Reaction is an emoji on a message.

@@ -30,7 +30,7 @@ func (r *receiver) Receive(ctx context.Context, events []core.Inbound, cursor *c
 	if cursor == nil {
 		return r.desk.Receive(ctx, events, nil)
 	}
-	return r.desk.Receive(ctx, events, &desk.Cursor{Name: cursor.Name, Value: cursor.Value})
+	return r.desk.Receive(ctx, events, &desk.Cursor{Account: cursor.Account, Name: cursor.Name, Value: cursor.Value})
 }
 
 // resolve finds stored content by its handle. What cannot be found is refused: the message counts without it.

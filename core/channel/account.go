@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -43,6 +44,7 @@ type accountSettings struct {
 	verifier *verifier      // nil where the host cannot verify requests itself
 	address  map[string]map[string]string
 	secrets  []string
+	refusal  string // why the account may not be opened; "" when it may
 }
 
 // configured makes the settings of an account. The revision is what tells a plugin that they changed.
@@ -91,11 +93,49 @@ func (s *accountSettings) under(manifest *channelv1.Manifest) *accountSettings {
 	return &out
 }
 
+// configuredAll makes the settings of all accounts. One that cannot be made is missing, and a problem.
+func (h *Host) configuredAll(setup *core.Setup) (all map[string]*accountSettings, problems []error) {
+	all = make(map[string]*accountSettings, len(setup.Accounts))
+	for id, configured := range setup.Accounts {
+		manifest, _ := h.manifest(configured.Plugin)
+		settings, err := h.configured(setup, configured, manifest)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		all[id] = settings
+	}
+	h.refuseTwins(setup, all)
+	return all, problems
+}
+
+// refuseTwins marks the accounts whose credential serves one consumer and is another account's too. The first by id may
+// have it.
+func (h *Host) refuseTwins(setup *core.Setup, all map[string]*accountSettings) {
+	holders := map[[3]string]string{} // plugin, setting, value → account
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		settings, plugin := all[id], setup.Accounts[id].Plugin
+		manifest, _ := h.manifest(plugin)
+		for _, setting := range manifest.GetSettings() {
+			value := fmt.Sprint(settings.plain[setting.GetKey()])
+			if !setting.GetExclusive() || settings.plain[setting.GetKey()] == nil || value == "" {
+				continue
+			}
+			key := [3]string{plugin, setting.GetKey(), value}
+			if holder, taken := holders[key]; taken {
+				settings.refusal = fmt.Sprintf("it has the same %s as the account %s, and only one account can use it", setting.GetKey(), holder)
+				continue
+			}
+			holders[key] = id
+		}
+	}
+}
+
 // same reports whether the plugin would see no difference.
 func (s *accountSettings) same(other *accountSettings) bool {
 	if other == nil || string(s.wire.GetSettingsJson()) != string(other.wire.GetSettingsJson()) ||
 		s.wire.GetPublicUrl() != other.wire.GetPublicUrl() || s.wire.GetTest() != other.wire.GetTest() ||
-		len(s.wire.GetChannels()) != len(other.wire.GetChannels()) {
+		len(s.wire.GetChannels()) != len(other.wire.GetChannels()) || s.refusal != other.refusal {
 		return false
 	}
 	for i, ch := range s.wire.GetChannels() { // both are in the order of their ids
@@ -111,7 +151,14 @@ func (a *account) open(ctx context.Context, l *live) {
 	settings := a.settings.Load()
 	a.endPull()
 	l.hide(a.host.secrets(a.supervisor.name))
-	r, err := l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
+	r, err := &channelv1.OpenResponse{}, error(nil)
+	if settings.refusal == "" {
+		r, err = l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
+	} else {
+		a.leaveSubscription()
+		_, _ = l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}) // it may be open from before
+		err = status.Error(codes.AlreadyExists, settings.refusal)
+	}
 	if err != nil {
 		text := mask(status.Convert(err).Message(), settings.secrets)
 		former := a.openError.Swap(&text)

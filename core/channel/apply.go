@@ -23,14 +23,12 @@ func (h *Host) Apply(setup *core.Setup) error {
 	}
 
 	former := *h.accounts.Load()
+	all, problems := h.configuredAll(setup)
 	next := make(map[string]*account, len(setup.Accounts))
-	var problems []error
 	var changed, added []*account
 	for id, configured := range setup.Accounts {
-		manifest, _ := h.manifest(configured.Plugin)
-		settings, err := h.configured(setup, configured, manifest)
-		if err != nil {
-			problems = append(problems, err)
+		settings := all[id]
+		if settings == nil {
 			if a := former[id]; a != nil && a.supervisor.name == configured.Plugin {
 				next[id] = a // as it was
 			}
@@ -232,5 +230,14 @@ func (s *accountSet) retryOpen(ctx context.Context) {
 		if a.openError.Load() != nil && s.running() {
 			a.open(ctx, s.in)
 		}
+	}
+}
+
+// endPulls ends the fetching of all accounts: their process is going.
+func (s *accountSet) endPulls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.byID {
+		a.endPull()
 	}
 }

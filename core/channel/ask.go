@@ -226,7 +226,20 @@ func (h *Host) Validate(ctx context.Context, account string) []core.Check {
 			Name: "validate", Title: "Checks", State: core.CheckFailed, Detail: a.failed("the checks could not be run", err).Error(),
 		})
 	}
-	for _, c := range r.GetChecks() {
+	checks = append(checks, checksOf(r.GetChecks())...)
+	if l.registration != nil && a.openError.Load() == nil {
+		now := a.checkSubscription(ctx, l)
+		checks = append(checks, now.Checks...)
+		if now.Problem != "" {
+			checks = append(checks, core.Check{Name: "registration", Title: "Registration", State: core.CheckFailed, Detail: now.Problem})
+		}
+	}
+	return checks
+}
+
+func checksOf(wire []*channelv1.Check) []core.Check {
+	checks := make([]core.Check, 0, len(wire))
+	for _, c := range wire {
 		state, known := checkStates[c.GetState()]
 		if !known {
 			state = core.CheckSkipped

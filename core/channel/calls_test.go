@@ -228,7 +228,7 @@ func TestSchema(t *testing.T) {
 	b.run(t)
 	manifest, ok := b.Manifest("fake")
 	schema := schemaOf(manifest)
-	if !ok || len(schema.Settings) != 4 || schema.Settings[0].Kind != core.SettingSecret || !schema.Settings[0].Required || schema.Settings[3].Options[1] != "refuse" {
+	if !ok || len(schema.Settings) != 5 || schema.Settings[0].Kind != core.SettingSecret || !schema.Settings[0].Required || schema.Settings[3].Options[1] != "refuse" {
 		t.Errorf("schema %+v", schema)
 	}
 	later := newBench(t, func(o *Options) { o.Manifests = manifests(remembered) })

@@ -24,8 +24,9 @@ import (
 
 // Cursor is the place that a pulling plugin has reached; it is stored in the transaction of the last event.
 type Cursor struct {
-	Name  string
-	Value []byte
+	Account string
+	Name    string
+	Value   []byte
 }
 
 // Receiver stores inbound events, in order, each once. It is durable when it returns.

@@ -17,6 +17,10 @@ type clients struct {
 	signals    channelv1.SignalsClient
 	reconciler channelv1.ReconcilerClient
 	live       channelv1.LiveClient
+
+	pull         channelv1.PullClient
+	registration channelv1.RegistrationClient
+	templates    channelv1.TemplatesClient
 }
 
 func newClients(conn grpc.ClientConnInterface, manifest *channelv1.Manifest) *clients {
@@ -35,6 +39,12 @@ func newClients(conn grpc.ClientConnInterface, manifest *channelv1.Manifest) *cl
 			c.reconciler = channelv1.NewReconcilerClient(conn)
 		case channelv1.Live_ServiceDesc.ServiceName:
 			c.live = channelv1.NewLiveClient(conn)
+		case channelv1.Pull_ServiceDesc.ServiceName:
+			c.pull = channelv1.NewPullClient(conn)
+		case channelv1.Registration_ServiceDesc.ServiceName:
+			c.registration = channelv1.NewRegistrationClient(conn)
+		case channelv1.Templates_ServiceDesc.ServiceName:
+			c.templates = channelv1.NewTemplatesClient(conn)
 		}
 	}
 	return c

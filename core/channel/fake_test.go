@@ -44,12 +44,13 @@ type fakeSettings struct {
 	Patience time.Duration `setting:"patience" default:"90s"`
 	KeyURL   string        `setting:"key_url" kind:"url" test:"true"`
 	Mode     string        `setting:"mode" options:"fine,refuse,panic" default:"fine"`
+	Provider string        `setting:"provider" exclusive:"true"` // a folder, see provider_test.go
 }
 
 var fakePlugin = sdk.Plugin[fakeSettings]{
 	Manifest: sdk.Manifest{
 		ID: "fake", Name: "Fake", Version: "3.1",
-		Services:     sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true, Reconciler: true, Live: true},
+		Services:     sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true, Reconciler: true, Live: true, Pull: true, Registration: true},
 		Capabilities: sdk.Capabilities{TypingOut: true, TextMax: 7000, TextUnit: sdk.UTF16},
 		Callbacks:    []sdk.Callback{{Path: "callback", Title: "Callback"}},
 		Verification: &sdk.Verification{

@@ -26,6 +26,7 @@ type receiver struct {
 	order  []string       // ids in the order of their first coming
 	events []core.Inbound
 	cursor *Cursor
+	state  *memory // keeps cursors, like the desk; may be nil
 	fail   error
 }
 
@@ -51,6 +52,9 @@ func (r *receiver) Receive(_ context.Context, events []core.Inbound, cursor *Cur
 	}
 	if cursor != nil {
 		r.cursor = cursor
+		if r.state != nil {
+			_, _ = r.state.SetState(context.Background(), cursor.Account, "cursor/"+cursor.Name, cursor.Value, nil)
+		}
 	}
 	return stored, duplicates, nil
 }
@@ -102,7 +106,8 @@ func fakeSource(string) (Source, bool) {
 
 func newBench(t testing.TB, change ...func(*Options)) *bench {
 	t.Helper()
-	b := &bench{received: &receiver{}, memory: newMemory(), log: &lines{}, alerts: make(chan Alert, 100)}
+	memory := newMemory()
+	b := &bench{received: &receiver{state: memory}, memory: memory, log: &lines{}, alerts: make(chan Alert, 100)}
 	options := Options{
 		Data: t.TempDir(), Version: "test", PublicURL: "https://desk.example.com", Receiver: b.received, State: b.memory,
 		Media: b.memory.mediaStore(), Spool: b.memory, Find: fakeSource,

@@ -93,7 +93,7 @@ func (s *hostService) Receive(ctx context.Context, r *channelv1.ReceiveRequest) 
 	}
 	var cursor *Cursor
 	if c := r.GetCursor(); c != nil {
-		cursor = &Cursor{Name: c.GetName(), Value: c.GetValue()}
+		cursor = &Cursor{Account: a.id, Name: c.GetName(), Value: c.GetValue()}
 	}
 	stored, duplicates, err := s.host.options.Receiver.Receive(ctx, events, cursor)
 	if err != nil {

@@ -24,6 +24,10 @@ type policy struct {
 	// What waits in the spool of one account: beyond either, requests are refused.
 	spoolRequests int
 	spoolBytes    int64
+	refusedPull   time.Duration // least pause before fetching again where the provider refuses to serve
+	longestPull   time.Duration // longest pause that a plugin may ask for before fetching again
+	firstCheck    time.Duration // from Open to the first question how an account is registered
+	checkEvery    time.Duration // between the questions
 	random        func() float64
 }
 
@@ -45,6 +49,10 @@ func standardPolicy() policy {
 		spoolPause:    time.Second,
 		spoolRequests: 10_000,
 		spoolBytes:    256 << 20,
+		refusedPull:   30 * time.Second,
+		longestPull:   time.Hour,
+		firstCheck:    2 * time.Second,
+		checkEvery:    10 * time.Minute,
 		random:        rand.Float64,
 	}
 }

@@ -42,7 +42,9 @@ type AccountStatus struct {
 	Problem      string    // why it is not open; "" when it is
 	LastInbound  time.Time // zero when there was none since the start
 	LastOutbound time.Time
-	Live         int // connections of customers' browsers
+	Live         int                 // connections of customers' browsers
+	Pull         *PullStatus         // nil where nothing is fetched
+	Subscription *SubscriptionStatus // nil where the provider was not asked
 }
 
 // Status returns how the plugins are doing, by name.
@@ -96,6 +98,7 @@ func (a *account) status() AccountStatus {
 	if problem := a.openError.Load(); problem != nil {
 		status.Problem = *problem
 	}
+	status.Pull, status.Subscription = a.pulling.status.Load(), a.subscription.status.Load()
 	if at := a.lastInbound.Load(); at != 0 {
 		status.LastInbound = time.UnixMilli(at)
 	}
@@ -116,10 +119,13 @@ const (
 	methodFetchProfile
 	methodSignal
 	methodValidate
+	methodCheckSubscription
+	methodRegister
 	methodCount
 )
 
-var methodNames = [methodCount]string{"HandleHTTP", "Send", "Reconcile", "FetchMedia", "FetchProfile", "Signal", "Validate"}
+var methodNames = [methodCount]string{"HandleHTTP", "Send", "Reconcile", "FetchMedia", "FetchProfile", "Signal", "Validate",
+	"CheckSubscription", "Register"}
 
 // statistics counts the calls of one plugin, without locks.
 type statistics struct {

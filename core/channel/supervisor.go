@@ -245,6 +245,7 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 		s.set(Starting, time.Time{})
 	}
 	gently := s.stopping.Err() != nil
+	s.accounts.endPulls()
 	if gently {
 		l.link.close(closeGoingAway, "the server is stopping")
 		drain, cancel := context.WithTimeout(context.Background(), s.policy.drainLimit)

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -143,6 +144,9 @@ func kindOf(in *core.Inbound, e *channelv1.Event, account string, now time.Time)
 		if k.Unknown.GetIsMessage() {
 			in.Message = &core.InboundMessage{ExternalID: k.Unknown.GetMessageId(), Kind: "unsupported"}
 		}
+	case *channelv1.Event_ThreadControl:
+		in.Kind, in.Name = core.InThreadControl, k.ThreadControl.GetApplication()
+		in.Values = map[string]string{"ours": strconv.FormatBool(k.ThreadControl.GetOurs())}
 	default:
 		in.Kind, in.Name = core.InUnknown, "a kind of event that this version does not know"
 	}
@@ -174,6 +178,10 @@ func messageOf(m *channelv1.Message) *core.InboundMessage {
 	if s := m.GetSticker(); s != nil {
 		out.Kind = "sticker"
 		out.Sticker = &core.Sticker{PackageID: s.GetPackageId(), ID: s.GetId(), Text: s.GetText(), Keywords: s.GetKeywords()}
+	}
+	for _, c := range m.GetContacts() {
+		out.Kind = "contact"
+		out.Contacts = append(out.Contacts, core.ContactCard{Name: c.GetName(), Phones: c.GetPhones(), Emails: c.GetEmails()})
 	}
 	return out
 }

@@ -50,7 +50,7 @@ func (d *Desk) applyMessage(tx *store.Tx, a *arrival) (*core.Identity, error) {
 	}
 	m := &core.Message{
 		ID: string(a.message), Kind: content.Kind, From: sender, Visibility: core.Public,
-		Attachments: content.Attachments, Location: content.Location, Sticker: content.Sticker, QuoteToken: content.QuoteToken,
+		Attachments: content.Attachments, Location: content.Location, Sticker: content.Sticker, Contacts: content.Contacts, QuoteToken: content.QuoteToken,
 		State: core.Received, OccurredAt: in.OccurredAt, CreatedAt: tx.Now(),
 	}
 	if m.Kind == "" {

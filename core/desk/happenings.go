@@ -76,7 +76,7 @@ func (d *Desk) applyDelete(tx *store.Tx, a *arrival) (*core.Identity, error) {
 		return nil, err
 	}
 	erase := func(m *core.Message) {
-		m.Text, m.Attachments, m.Location, m.Sticker, m.DeletedAt = "", nil, nil, nil, tx.Now()
+		m.Text, m.Attachments, m.Location, m.Sticker, m.Contacts, m.DeletedAt = "", nil, nil, nil, nil, tx.Now()
 	}
 	if m == nil {
 		ongoing, err := tx.OngoingConversation(in.Account, a.channel.ID, in.Thread)

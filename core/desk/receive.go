@@ -16,8 +16,9 @@ import (
 
 // Cursor is the place a pulling channel has reached; it is stored with the last event of its batch.
 type Cursor struct {
-	Name  string
-	Value []byte
+	Account string
+	Name    string
+	Value   []byte
 }
 
 const (
@@ -30,7 +31,13 @@ const (
 // Receive stores events, each in a transaction of its own, in order within a thread. When it returns nil everything is
 // durable; after an error some may be, and sending all of them again is harmless.
 func (d *Desk) Receive(ctx context.Context, events []core.Inbound, cursor *Cursor) (stored, duplicates int, err error) {
-	if cursor != nil || len(events) == 1 {
+	switch {
+	case cursor != nil && len(events) == 0:
+		// What the provider had was nothing to store, and is not to be asked for again.
+		return 0, 0, d.setCursor(ctx, cursor)
+	case cursor != nil && len(events) > 1:
+		return d.receiveBatch(ctx, events, cursor)
+	case len(events) <= 1:
 		return d.receiveInOrder(ctx, events, cursor)
 	}
 	lanes := make(map[core.Thread][]core.Inbound)
@@ -66,10 +73,17 @@ func (d *Desk) Receive(ctx context.Context, events []core.Inbound, cursor *Curso
 	return int(storedN.Load()), int(duplicateN.Load()), errors.Join(errs...)
 }
 
-func (d *Desk) receiveInOrder(ctx context.Context, events []core.Inbound, cursor *Cursor) (stored, duplicates int, err error) {
-	if len(events) == 0 && cursor != nil {
-		return 0, 0, core.Errorf(core.Invalid, "a cursor is stored with the events that it follows, and there are none")
+// receiveBatch stores the cursor with the last event, when all before it are durable.
+func (d *Desk) receiveBatch(ctx context.Context, events []core.Inbound, cursor *Cursor) (stored, duplicates int, err error) {
+	last := len(events) - 1
+	if stored, duplicates, err = d.Receive(ctx, events[:last], nil); err != nil {
+		return stored, duplicates, err
 	}
+	s, dup, err := d.receiveInOrder(ctx, events[last:], cursor)
+	return stored + s, duplicates + dup, err
+}
+
+func (d *Desk) receiveInOrder(ctx context.Context, events []core.Inbound, cursor *Cursor) (stored, duplicates int, err error) {
 	for i := range events {
 		var with *Cursor
 		if i == len(events)-1 {
@@ -112,13 +126,13 @@ func (d *Desk) receiveOne(ctx context.Context, in *core.Inbound, cursor *Cursor)
 	}
 	if in.Kind == core.InTyping {
 		d.customerTyping(ctx, a)
-		return true, d.setCursor(ctx, in.Account, cursor)
+		return true, d.setCursor(ctx, cursor)
 	}
 	var profile *core.Identity
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		profile = nil
 		if cursor != nil {
-			tx.SetPluginState(in.Account, "cursor/"+cursor.Name, cursor.Value)
+			tx.SetPluginState(cursor.Account, "cursor/"+cursor.Name, cursor.Value)
 		}
 		fresh, err = tx.Claim(in.Account, in.Kind, in.ID)
 		if err != nil || !fresh {
@@ -136,12 +150,12 @@ func (d *Desk) receiveOne(ctx context.Context, in *core.Inbound, cursor *Cursor)
 	return fresh, err
 }
 
-func (d *Desk) setCursor(ctx context.Context, account string, cursor *Cursor) error {
+func (d *Desk) setCursor(ctx context.Context, cursor *Cursor) error {
 	if cursor == nil {
 		return nil
 	}
 	return d.store.Update(ctx, func(tx *store.Tx) error {
-		tx.SetPluginState(account, "cursor/"+cursor.Name, cursor.Value)
+		tx.SetPluginState(cursor.Account, "cursor/"+cursor.Name, cursor.Value)
 		return nil
 	})
 }

@@ -151,26 +151,27 @@ func (o *Offer) For(remaining func(*core.Offer) time.Duration) *Offer {
 
 // Message is a message as browsers and scripts see it.
 type Message struct {
-	ID           string            `json:"id"`
-	Conversation core.ID           `json:"conversation"`
-	Seq          uint64            `json:"seq"`
-	Kind         string            `json:"kind"`
-	From         Author            `json:"from"`
-	Visibility   core.Visibility   `json:"visibility"`
-	Text         string            `json:"text"`
-	Attachments  []Attachment      `json:"attachments"`
-	Location     *core.Location    `json:"location,omitempty"`
-	Sticker      *core.Sticker     `json:"sticker,omitempty"`
-	Activity     *core.Activity    `json:"activity,omitempty"`
-	Quotes       uint64            `json:"quotes,omitempty"`
-	Reactions    []core.Reaction   `json:"reactions,omitempty"`
-	State        core.MessageState `json:"state"`
-	Reason       *core.Reason      `json:"reason"`
-	ExternalIDs  []string          `json:"external_ids"`
-	OccurredAt   time.Time         `json:"occurred_at"`
-	CreatedAt    time.Time         `json:"created_at"`
-	EditedAt     *time.Time        `json:"edited_at,omitempty"`
-	DeletedAt    *time.Time        `json:"deleted_at,omitempty"`
+	ID           string             `json:"id"`
+	Conversation core.ID            `json:"conversation"`
+	Seq          uint64             `json:"seq"`
+	Kind         string             `json:"kind"`
+	From         Author             `json:"from"`
+	Visibility   core.Visibility    `json:"visibility"`
+	Text         string             `json:"text"`
+	Attachments  []Attachment       `json:"attachments"`
+	Location     *core.Location     `json:"location,omitempty"`
+	Sticker      *core.Sticker      `json:"sticker,omitempty"`
+	Contacts     []core.ContactCard `json:"contacts,omitempty"`
+	Activity     *core.Activity     `json:"activity,omitempty"`
+	Quotes       uint64             `json:"quotes,omitempty"`
+	Reactions    []core.Reaction    `json:"reactions,omitempty"`
+	State        core.MessageState  `json:"state"`
+	Reason       *core.Reason       `json:"reason"`
+	ExternalIDs  []string           `json:"external_ids"`
+	OccurredAt   time.Time          `json:"occurred_at"`
+	CreatedAt    time.Time          `json:"created_at"`
+	EditedAt     *time.Time         `json:"edited_at,omitempty"`
+	DeletedAt    *time.Time         `json:"deleted_at,omitempty"`
 }
 
 // Author is who wrote a message.
@@ -196,7 +197,7 @@ type Attachment struct {
 func ShowMessage(m *core.Message) *Message {
 	v := &Message{
 		ID: m.ID, Conversation: m.Conversation, Seq: m.Seq, Kind: m.Kind, From: Author(m.From), Visibility: m.Visibility,
-		Text: m.Text, Attachments: make([]Attachment, 0, len(m.Attachments)), Location: m.Location, Sticker: m.Sticker,
+		Text: m.Text, Attachments: make([]Attachment, 0, len(m.Attachments)), Location: m.Location, Sticker: m.Sticker, Contacts: m.Contacts,
 		Activity: m.Activity, Quotes: m.Quotes, Reactions: m.Reactions, State: m.State, Reason: m.Reason,
 		ExternalIDs: m.ExternalIDs, OccurredAt: m.OccurredAt, CreatedAt: m.CreatedAt, EditedAt: at(m.EditedAt),
 		DeletedAt: at(m.DeletedAt),
