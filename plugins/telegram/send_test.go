@@ -510,6 +510,7 @@ func TestUploadFailures(t *testing.T) {
 		t.Errorf("cut off: %v", err)
 	}
 	h.cut = 0
+	waitFor(t, func() bool { return p.Requests() == 1 }) // or it would take the fault that is meant for the next
 	p.Inject(telegramtest.Fault{Method: "sendDocument", Drop: true, Accept: true})
 	var unknown *sdk.UnknownOutcome
 	if err := send(a); !errors.As(err, &unknown) {
