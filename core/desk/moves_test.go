@@ -16,16 +16,18 @@ import (
 // afterUpdate is an engine that tells a test of each update that is done.
 type afterUpdate struct {
 	fullAtTimes
-	done func()
+	done atomic.Pointer[func()]
 }
+
+func (a *afterUpdate) then(do func()) { a.done.Store(&do) }
 
 func (a *afterUpdate) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	err := a.fullAtTimes.Update(ctx, fn)
-	if a.done != nil && err == nil {
-		a.done()
+	if do := a.done.Load(); do != nil && err == nil {
+		(*do)()
 	}
 	return err
 }
@@ -70,7 +72,7 @@ func TestALinkIsFinishedWhenWhoeverAskedHasGone(t *testing.T) {
 		all, mia := h.customerOf(60), h.contact("Mia")
 		leaving, cancel := context.WithCancel(ctx)
 		defer cancel()
-		engine.done = cancel // at the first commit
+		engine.then(cancel) // at the first commit
 		c, err := h.desk.LinkContact(leaving, supervisor(), all[59], mia.ID)
 		h.ok(err)
 		if c.Contact != mia.ID || len(h.history(mia.ID)) != 60 || h.unfinishedMoves() != 0 {
@@ -93,7 +95,7 @@ func TestALinkThatTheDiskInterruptedIsFinishedLater(t *testing.T) {
 					all, mia := h.customerOf(120), h.contact("Mia")
 					h.pass(time.Minute)
 					var done atomic.Int64
-					engine.done = func() { engine.full.Store(done.Add(1) > commits) }
+					engine.then(func() { engine.full.Store(done.Add(1) > commits) })
 					c, err := h.desk.LinkContact(ctx, supervisor(), all[119], mia.ID)
 					h.ok(err)
 					if c.Contact != mia.ID {
@@ -102,7 +104,7 @@ func TestALinkThatTheDiskInterruptedIsFinishedLater(t *testing.T) {
 					if interrupted := h.unfinishedMoves() == 1; interrupted != (commits < 3) {
 						t.Fatalf("interrupted: %v", interrupted)
 					}
-					engine.done = nil
+					engine.done.Store(nil)
 					engine.full.Store(false)
 					later(h)
 					if h.unfinishedMoves() != 0 {
@@ -125,11 +127,11 @@ func TestAnInterruptedMoveLooksWhereTheIdentityIsNow(t *testing.T) {
 		_, err := h.desk.ChangeContact(ctx, supervisor(), mia.ID, 0, desk.ContactFields{Note: ptr("stays who she is")})
 		h.ok(err)
 		h.pass(time.Minute)
-		engine.done = func() { engine.full.Store(true) }
+		engine.then(func() { engine.full.Store(true) })
 		last := all[119]
 		_, err = h.desk.LinkContact(ctx, supervisor(), last, mia.ID)
 		h.ok(err)
-		engine.done = nil
+		engine.done.Store(nil)
 		engine.full.Store(false)
 		_, err = h.desk.LinkContact(ctx, supervisor(), last, noe.ID)
 		h.ok(err)
