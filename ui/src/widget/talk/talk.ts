@@ -37,10 +37,8 @@ export class Talk {
   private accepted = new Map<string, { item: Outgoing; position: string }>();
   private olderSince = 0;
   private told = '';
-  /** the server's clock less this one, in milliseconds */
-  private skew = 0;
-  /** the token that the server was told last */
-  private used = '';
+  private skew = 0; // the server's clock less this one, in milliseconds
+  private used = ''; // the token that the server was told last
   /** the wish to end a conversation, until it has ended; '' is the one that the server will tell of */
   private ending: { id: string; conversation: string } | undefined;
   private endAgain: (() => void) | undefined;
