@@ -42,6 +42,7 @@ type APIKey struct {
 	KeyHash   string    `json:"key_hash"` // SHA-256, hex
 	Agent     string    `json:"agent"`
 	Name      string    `json:"name"`
+	Secrets   bool      `json:"secrets,omitempty"` // it may write secrets of the configuration, where its agent may
 	CreatedAt time.Time `json:"created_at"`
 	SeenAt    time.Time `json:"seen_at,omitzero"` // to the hour
 	RevokedAt time.Time `json:"revoked_at,omitzero"`

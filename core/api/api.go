@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -150,6 +151,10 @@ type Options struct {
 	Configuration func() Configuration
 	// ConfigurationFile reads the configuration file. Optional.
 	ConfigurationFile func(ctx context.Context) (ConfigurationFile, error)
+	// Editor edits the configuration file. Optional.
+	Editor Editor
+	// Plugins describes plugins and tries settings out that are not saved. Optional.
+	Plugins Plugins
 	// Memory returns how much memory a process uses, in bytes; 0 when unknown. Optional.
 	Memory func(pid int) int64
 	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
@@ -214,7 +219,7 @@ func New(o Options) (*Server, error) {
 	if s.static, err = loadFiles(o.UI); err != nil {
 		return nil, err
 	}
-	s.routes = s.table()
+	s.routes = slices.Concat(s.table(), s.configurationTable())
 	s.router = newRouter(s)
 	s.http = http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute,

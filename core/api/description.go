@@ -1,11 +1,14 @@
 package api
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Description returns the OpenAPI document of this version, indented, as /api/v1/openapi.json says it. Clients are
 // generated from it.
 func Description() ([]byte, error) {
 	s := &Server{}
-	s.routes = s.table()
+	s.routes = slices.Concat(s.table(), s.configurationTable())
 	return json.MarshalIndent(s.describe(), "", "  ")
 }

@@ -185,13 +185,14 @@ func (s *Server) revokeSignIn(w http.ResponseWriter, r *http.Request) error {
 type keyView struct {
 	ID        core.ID    `json:"id"`
 	Name      string     `json:"name"`
+	Secrets   bool       `json:"secrets"` // it may write secrets of the configuration
 	CreatedAt time.Time  `json:"created_at"`
 	SeenAt    *time.Time `json:"seen_at"`
 	Key       string     `json:"key,omitempty"` // only when it has just been made
 }
 
 func showKey(k *core.APIKey) keyView {
-	v := keyView{ID: k.ID, Name: k.Name, CreatedAt: k.CreatedAt}
+	v := keyView{ID: k.ID, Name: k.Name, Secrets: k.Secrets, CreatedAt: k.CreatedAt}
 	if !k.SeenAt.IsZero() {
 		v.SeenAt = &k.SeenAt
 	}
@@ -212,12 +213,20 @@ func (s *Server) keys(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) createKey(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Name string `json:"name"`
+		Name    string `json:"name"`
+		Secrets bool   `json:"secrets"`
 	}
 	if err := request.JSON(r, &in); err != nil {
 		return err
 	}
-	secret, key, err := s.Auth.CreateKey(r.Context(), by(r), request.Who(r).Agent.ID, in.Name)
+	var also []auth.Action
+	if in.Secrets {
+		if !maySecrets(r) {
+			return &core.Error{Code: core.Forbidden, Field: "secrets", Message: "You may not write secrets, so neither may your key."}
+		}
+		also = append(also, auth.WriteSecrets)
+	}
+	secret, key, err := s.Auth.CreateKey(r.Context(), by(r), request.Who(r).Agent.ID, in.Name, also...)
 	if err != nil {
 		return err
 	}

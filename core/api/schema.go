@@ -68,7 +68,7 @@ func schemas() object {
 		"id": text, "name": text, "role": role, "presence": presence, "load": whole, "capacity": whole, "queues": texts,
 		"email": text, "has_password": yes, "disabled": yes,
 	}
-	key := object{"id": id, "name": text, "created_at": time_, "seen_at": maybe}
+	key := object{"id": id, "name": text, "secrets": yes, "created_at": time_, "seen_at": maybe}
 	return object{
 		"Anything": anything,
 		"Problem": record(object{
@@ -90,7 +90,7 @@ func schemas() object {
 		"Key":       record(key),
 		"NewKey":    record(with(key, object{"key": text})),
 		"Keys":      listOf("Key"),
-		"CreateKey": record(object{"name": text}),
+		"CreateKey": record(object{"name": text, "secrets": yes}, "secrets"),
 
 		"Offer": record(object{
 			"id": id, "conversation": id, "queue": text, "contact": ref("Named"), "remaining_ms": object{"type": "integer", "minimum": 0},

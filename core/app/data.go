@@ -32,6 +32,7 @@ type Data struct {
 	blobs          *blob.Store
 	keys           *keys.Keys
 	history        *history
+	secrets        *secrets
 	environment    config.Environment
 	config         *config.Config // as read at the start; defaults when the file is bad
 	configPath     string
@@ -55,14 +56,13 @@ func Locate(o Options) (dir, configPath string, required bool) {
 	return dir, configPath, required
 }
 
-// environment is what a configuration is decoded against before, or without, a store.
+// environment is what a configuration is decoded against before, or without, a store: stored secrets are not looked up.
 func environment(o Options) config.Environment {
 	return config.Environment{
 		Plugin: func(name string) (core.PluginSchema, bool) {
 			return o.Builtin.Schema(name)
 		},
 		Plugins: func() []string { return o.Plugins },
-		Stored:  func(string) (string, bool) { return "", false },
 	}
 }
 
@@ -131,6 +131,8 @@ func (d *Data) open(ctx context.Context) (err error) {
 		return err
 	}
 	d.history = &history{store: d.store, keys: d.keys}
+	d.secrets = &secrets{store: d.store, keys: d.keys, now: time.Now}
+	d.environment.Stored = d.secrets.text
 	return nil
 }
 

@@ -23,14 +23,19 @@ func (h *history) LastApplied(ctx context.Context) (v config.Version, found bool
 		if err != nil || last == nil {
 			return err
 		}
-		v = config.Version{
-			Revision: last.Revision, Hash: last.Hash, Who: last.By, When: last.At, Redacted: []byte(last.Text), Sealed: last.Sealed,
-		}
-		found = true
+		v, found = versionOf(last), true
 		return nil
 	})
 	return v, found, err
 }
+
+func versionOf(c *core.AppliedConfiguration) config.Version {
+	return config.Version{Revision: c.Revision, Hash: c.Hash, Who: c.By, When: c.At, Redacted: []byte(c.Text), Sealed: c.Sealed}
+}
+
+// versionsKept is how many versions of the configuration are kept. Each is a few kilobytes, and its stored secrets stay
+// as long as it does.
+const versionsKept = 200
 
 func (h *history) SaveApplied(ctx context.Context, v config.Version) error {
 	id := core.NewID(v.When)
@@ -38,6 +43,9 @@ func (h *history) SaveApplied(ctx context.Context, v config.Version) error {
 		tx.AddConfiguration(&core.AppliedConfiguration{
 			Revision: v.Revision, At: store.Time(v.When), By: v.Who, Text: string(v.Redacted), Sealed: v.Sealed, Hash: v.Hash,
 		})
+		if err := tx.DropConfigurations(v.Revision-versionsKept, 50); err != nil {
+			return err
+		}
 		tx.AddAudit(&core.AuditEntry{ID: id, Actor: v.Who, Act: "configuration.applied", Details: map[string]string{"hash": v.Hash[:12]}})
 		return nil
 	})

@@ -38,6 +38,7 @@ func (a *App) housekeeping(ctx context.Context) {
 			{"forget old sign-ins", a.forgetSignIns},
 			{"forget old uploads", a.forgetUploads},
 			{"collect attachments", a.collect},
+			{"collect stored secrets", a.collectSecrets},
 		} {
 			if err := chore.do(ctx); err != nil && ctx.Err() == nil {
 				a.log.Warn("housekeeping failed; it is tried again later", "chore", chore.name, "error", err)

@@ -44,8 +44,8 @@ func (d *Data) Operations() *Operations {
 // offlinePeople adds agents to the file; the server applies it when it starts.
 type offlinePeople struct{ data *Data }
 
-func (p offlinePeople) Add(_ context.Context, agent core.Agent) (*core.Agent, error) {
-	if err := config.AppendAgent(p.data.configPath, agent, p.data.environment); err != nil {
+func (p offlinePeople) Add(ctx context.Context, agent core.Agent) (*core.Agent, error) {
+	if _, err := p.data.editor().addAgent(ctx, agent); err != nil {
 		return nil, err
 	}
 	c, problems := config.Load(p.data.configPath, p.data.environment)

@@ -4,17 +4,13 @@ import (
 	"context"
 
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/config"
 )
 
 // people adds agents to the configuration file, where they live, and puts the file in force.
 type people struct{ app *App }
 
 func (p people) Add(ctx context.Context, agent core.Agent) (*core.Agent, error) {
-	if err := config.AppendAgent(p.app.source.Path(), agent, p.app.data.environment); err != nil {
-		return nil, err
-	}
-	if err := p.app.source.Reload(ctx, "people"); err != nil {
+	if _, err := p.app.editor().addAgent(ctx, agent); err != nil {
 		return nil, err
 	}
 	added, ok := p.app.desk.Setup().AgentByEmail(agent.Email)

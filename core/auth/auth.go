@@ -69,6 +69,8 @@ type Identity struct {
 	Credential string
 	// Browser is true for a cookie, false for an API key.
 	Browser bool
+	// Secrets is true for an API key that was made to write secrets too.
+	Secrets bool
 	// SignIn is the hash of the sign-in's token; "" for an API key.
 	SignIn string
 }

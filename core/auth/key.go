@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,9 @@ func newKey() string {
 	return b.String()
 }
 
-// CreateKey makes an API key that acts as an agent, and returns the key itself: it is shown only here.
-func (a *Auth) CreateKey(ctx context.Context, by Actor, agent, name string) (string, *core.APIKey, error) {
+// CreateKey makes an API key that acts as an agent, and returns the key itself: it is shown only here. also lists what it
+// may beyond what every key may: WriteSecrets, where the agent's role allows it.
+func (a *Auth) CreateKey(ctx context.Context, by Actor, agent, name string, also ...Action) (string, *core.APIKey, error) {
 	if _, err := a.known(agent); err != nil {
 		return "", nil, err
 	}
@@ -53,7 +55,9 @@ func (a *Auth) CreateKey(ctx context.Context, by Actor, agent, name string) (str
 		if inForce >= keysEach {
 			return core.Errorf(core.Conflict, "%d API keys are in force already; revoke one first", keysEach)
 		}
-		key = &core.APIKey{ID: id, KeyHash: digest(secret), Agent: agent, Name: name, CreatedAt: tx.Now()}
+		key = &core.APIKey{
+			ID: id, KeyHash: digest(secret), Agent: agent, Name: name, Secrets: slices.Contains(also, WriteSecrets), CreatedAt: tx.Now(),
+		}
 		tx.PutAPIKey(key)
 		tx.AddAudit(entry)
 		return nil
@@ -90,7 +94,7 @@ func (a *Auth) AuthenticateKey(ctx context.Context, secret string) (*Identity, e
 	if a.now().Sub(key.SeenAt) >= time.Hour {
 		a.touchKey(ctx, key.ID)
 	}
-	return &Identity{Agent: *agent, Credential: "key:" + string(key.ID)}, nil
+	return &Identity{Agent: *agent, Credential: "key:" + string(key.ID), Secrets: key.Secrets}, nil
 }
 
 func (a *Auth) touchKey(ctx context.Context, id core.ID) {

@@ -14,12 +14,13 @@ const (
 	Configure     Action = "configure"     // see problems of the configuration, change it
 	ManagePeople  Action = "manage-people" // add, disable, set passwords of others
 	ReadAudit     Action = "read-audit"
+	WriteSecrets  Action = "write-secrets" // write secrets, say where they are kept and sent, and see their fingerprints
 )
 
 var permissions = map[core.Role]map[Action]bool{
 	core.AgentRole:     {Answer: true},
 	core.Supervisor:    {Answer: true, Oversee: true},
-	core.Administrator: {Answer: true, Oversee: true, ValidateSetup: true, Configure: true, ManagePeople: true, ReadAudit: true},
+	core.Administrator: {Answer: true, Oversee: true, ValidateSetup: true, Configure: true, ManagePeople: true, ReadAudit: true, WriteSecrets: true},
 }
 
 // May reports whether a role allows an action. An unknown role may nothing.

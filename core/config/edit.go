@@ -1,13 +1,12 @@
 package config
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/guichet/guichet/core"
@@ -16,44 +15,33 @@ import (
 // editing keeps edits of this process apart from each other.
 var editing sync.Mutex
 
-// AppendAgent appends an [[agent]] to the file at path and leaves every other byte as it is. A file that is not there
-// is created from the built-in defaults. An agent without an id gets one from the e-mail address; a zero capacity and
-// an empty name, role or presence are left to the defaults. Nothing is written when the result would have a problem
-// (the error is then Problems), when the file is read-only (core.Forbidden), when somebody else changes it meanwhile or
-// the e-mail address or id is taken (core.Conflict).
-func AppendAgent(path string, agent core.Agent, env Environment) error {
-	editing.Lock()
-	defer editing.Unlock()
-	path, err := target(path)
+// NewAgent returns the change that appends an agent to the file. An agent without an id gets one from the e-mail address;
+// a zero capacity and an empty name, role or presence are left to the defaults. It is core.Conflict when the e-mail
+// address or id is taken; Problems when the file has some, since it is then not clear who is there.
+func (e *Editor) NewAgent(ctx context.Context, agent core.Agent) (Change, error) {
+	p, err := e.present(ctx)
 	if err != nil {
-		return err
+		return Change{}, err
 	}
-	before := stat(path)
-	text := defaults(env)
-	if before != nil {
-		if err := writable(path); err != nil {
-			return err
-		}
-		if text, err = readLimited(path, maxFile); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-	}
-	env = env.withProcess(filepath.Dir(path))
-	c, problems := Decode(path, text, env)
+	c, problems := Decode(e.options.Path, p.text, e.options.Environment)
 	if problems != nil {
-		return problems
+		return Change{}, problems
 	}
 	if agent, err = c.newAgent(agent); err != nil {
-		return err
+		return Change{}, err
 	}
-	text = append(bytes.Clone(text), agentBlock(text, agent)...)
-	if _, problems := Decode(path, text, env); problems != nil {
-		return problems
+	values := map[string]any{}
+	for key, value := range map[string]string{
+		"email": agent.Email, "name": agent.Name, "role": string(agent.Role), "presence": string(agent.Presence),
+	} {
+		if value != "" {
+			values[key] = value
+		}
 	}
-	if !unchanged(before, stat(path)) {
-		return core.Errorf(core.Conflict, "%s was changed by somebody else at the same moment; try again.", path)
+	if agent.Capacity != 0 {
+		values["capacity"] = int64(agent.Capacity)
 	}
-	return replace(path, text, before)
+	return Change{Op: Add, Object: "agent", ID: agent.ID, Value: values}, nil
 }
 
 // newAgent checks that an agent is new and chooses an id where there is none.
@@ -73,35 +61,6 @@ func (c *Config) newAgent(agent core.Agent) (core.Agent, error) {
 		agent.ID = fmt.Sprintf("%s-%d", firstBytes(base, 58), n)
 	}
 	return agent, nil
-}
-
-// agentBlock writes the agent as it is to be appended to text, with text's line ends.
-func agentBlock(text []byte, a core.Agent) string {
-	var b strings.Builder
-	if len(text) > 0 && text[len(text)-1] != '\n' {
-		b.WriteByte('\n')
-	}
-	if len(text) > 0 {
-		b.WriteByte('\n')
-	}
-	b.WriteString("[[agent]]\n")
-	line := func(key, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%s = %s\n", key, quote(value))
-		}
-	}
-	line("id", a.ID)
-	line("email", a.Email)
-	line("name", a.Name)
-	line("role", string(a.Role))
-	if a.Capacity != 0 {
-		fmt.Fprintf(&b, "capacity = %d\n", a.Capacity)
-	}
-	line("presence", string(a.Presence))
-	if bytes.Contains(text, []byte("\r\n")) {
-		return strings.ReplaceAll(b.String(), "\n", "\r\n")
-	}
-	return b.String()
 }
 
 // writable returns an error (core.Forbidden) that says why the file at path cannot be edited, nil when it can. A file

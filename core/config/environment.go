@@ -15,7 +15,8 @@ type Environment struct {
 	Env func(name string) (value string, found bool)
 	// File returns a file's content, for { file = "PATH" }.
 	File func(path string) (string, error)
-	// Stored returns a secret that the admin center keeps, for { stored = "ID" }.
+	// Stored returns a secret that the admin center keeps, for { stored = "ID" }. Where it is nil there is no store to look
+	// in, and such a reference is taken to be good.
 	Stored func(id string) (value string, found bool)
 	// Plugin returns the settings schema of a plugin, from its manifest; no plugin is run for it.
 	Plugin func(name string) (schema core.PluginSchema, found bool)
@@ -37,6 +38,24 @@ func (e Environment) withProcess(dir string) Environment {
 		}
 		text, err := readLimited(name, maxSecretFile)
 		return string(text), err
+	}
+	return e
+}
+
+// with returns e with further stored secrets.
+func (e Environment) with(secrets map[string]string) Environment {
+	if len(secrets) == 0 {
+		return e
+	}
+	stored := e.Stored
+	e.Stored = func(id string) (string, bool) {
+		if text, found := secrets[id]; found {
+			return text, true
+		}
+		if stored == nil {
+			return "", false
+		}
+		return stored(id)
 	}
 	return e
 }

@@ -71,15 +71,23 @@ func (c *Config) version(h History, revision int, who string, when time.Time) (V
 	return Version{Revision: revision, Hash: c.hash(key), Who: who, When: when, Redacted: c.Redacted(key), Sealed: sealed}, nil
 }
 
-// reopen decodes a version from the history.
-func reopen(h History, v Version, env Environment) (*Config, error) {
+// unseal opens what a version keeps sealed.
+func unseal(h History, v Version) (sealed sealedVersion, err error) {
 	plain, err := h.Open(v.Sealed)
 	if err != nil {
-		return nil, fmt.Errorf("open configuration version %d: %w", v.Revision, err)
+		return sealed, fmt.Errorf("open configuration version %d: %w", v.Revision, err)
 	}
-	var sealed sealedVersion
 	if err := json.Unmarshal(plain, &sealed); err != nil {
-		return nil, fmt.Errorf("read configuration version %d: %w", v.Revision, err)
+		return sealed, fmt.Errorf("read configuration version %d: %w", v.Revision, err)
+	}
+	return sealed, nil
+}
+
+// reopen decodes a version from the history.
+func reopen(h History, v Version, env Environment) (*Config, error) {
+	sealed, err := unseal(h, v)
+	if err != nil {
+		return nil, err
 	}
 	c, problems := Decode(fmt.Sprintf("%s (version %d)", sealed.Name, v.Revision), []byte(sealed.Text), env.remembering(sealed.Resolved))
 	return c, problems.Err()

@@ -85,10 +85,10 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			return "", false
 		}
 	case "stored":
-		if d.env.Stored != nil {
-			value, found = d.env.Stored(at.text)
+		if d.env.Stored == nil {
+			return "", false
 		}
-		if !found {
+		if value, found = d.env.Stored(at.text); !found {
 			d.say(at, fmt.Sprintf("There is no stored secret %q.", at.text), "Enter it again in the admin center.")
 			return "", false
 		}

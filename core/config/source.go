@@ -105,8 +105,17 @@ func (s *Source) Start(ctx context.Context) error {
 // file, mostly Problems; the version in force then stays. That a version is in force and could not be kept in the
 // history is an error too: saving it is tried again at the next Reload, and by Run.
 func (s *Source) Reload(ctx context.Context, who string) error {
+	return s.put(ctx, who, func() error { return nil })
+}
+
+// put writes the file and puts it in force, as one step: nobody else reads the file in between. An error of write is
+// returned as it is.
+func (s *Source) put(ctx context.Context, who string, write func() error) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	if err := write(); err != nil {
+		return err
+	}
 	err := s.attempt(ctx, who)
 	var notKept *notKeptError
 	s.complained = errors.As(err, &notKept)

@@ -366,7 +366,7 @@ func TestDefaultsHaveAWebChat(t *testing.T) {
 		t.Fatalf("problems %v, setup %+v", s.Problems(), setup)
 	}
 	// Adding a person writes the chat into the file with everything else.
-	if err := AppendAgent(d.path, core.Agent{Email: "ada@example.com"}, d.env); err != nil {
+	if err := appendAgent(t, d.path, core.Agent{Email: "ada@example.com"}, d.env); err != nil {
 		t.Fatal(err)
 	}
 	if written := mustDecode(t, read(t, d.path), d.env).Setup(1); written.Channels["website"] == nil || written.Agents["ada"] == nil {

@@ -14,6 +14,19 @@ func (tx *Tx) AddConfiguration(c *core.AppliedConfiguration) {
 	put(tx, configurationKey(c.Revision), c)
 }
 
+// DropConfigurations forgets the versions up to and including a revision, at most limit of them, the newest of them
+// first.
+func (tx *Tx) DropConfigurations(upTo, limit int) error {
+	for revision := upTo; revision > 0 && upTo-revision < limit; revision-- {
+		c, err := get[core.AppliedConfiguration](tx, configurationKey(revision))
+		if err != nil || c == nil {
+			return err
+		}
+		tx.kv.Delete(configurationKey(revision))
+	}
+	return nil
+}
+
 // LastConfiguration returns the version with the highest revision; nil before the first.
 func (tx *Tx) LastConfiguration() (*core.AppliedConfiguration, error) {
 	list, err := tx.Configurations(1)

@@ -103,7 +103,10 @@ func JSON(r *http.Request, into any) error {
 	}
 	var tooLarge *http.MaxBytesError
 	var wrongType *json.UnmarshalTypeError
+	var said *core.Error
 	switch {
+	case errors.As(err, &said): // by a type that reads itself
+		return said
 	case errors.As(err, &tooLarge):
 		return err
 	case errors.As(err, &wrongType) && wrongType.Field != "":
