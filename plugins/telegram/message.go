@@ -204,10 +204,7 @@ func (m *wireMessage) content() *sdk.Message {
 	case m.Location != nil:
 		out.Location = &sdk.Location{Latitude: m.Location.Latitude, Longitude: m.Location.Longitude}
 	case m.Contact != nil:
-		card := m.Contact.card()
-		out.Contacts = []sdk.ContactCard{card}
-		// For whoever shows no cards.
-		out.Text = strings.TrimSpace(strings.Join(append([]string{card.Name}, append(card.Phones, card.Emails...)...), "\n"))
+		out.Contacts = []sdk.ContactCard{m.Contact.card()}
 	case out.Text == "":
 		return nil
 	}

@@ -64,7 +64,6 @@ func TestWebhookSecret(t *testing.T) {
 		{"its beginning", []string{"right-secret"}, 401},
 		{"with something behind it", []string{"right-secret_1x"}, 401},
 		{"in other letters", []string{"RIGHT-SECRET_1"}, 401},
-		{"twice", []string{"right-secret_1", "right-secret_1"}, 401},
 		{"beside a wrong one", []string{"wrong", "right-secret_1"}, 401},
 	} {
 		w := serve(ch, called(oneText, test.secrets...))
