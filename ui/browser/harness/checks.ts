@@ -19,7 +19,7 @@ export async function accessible(where: Page | Frame, what: string): Promise<voi
   expect(found, `accessibility of ${what}`).toEqual([]);
 }
 
-/** fits fails when the page scrolls sideways, a text is cut that does not end in dots on purpose, an act is cut at all, or a window or menu leaves the screen. */
+/** fits fails when the page scrolls sideways, a text is cut that does not end in dots on purpose, an act is cut or lies outside, or a window or menu leaves the screen. */
 export async function fits(where: Page | Frame, what: string): Promise<void> {
   const found = await where.evaluate(() => {
     const bad: string[] = [];
@@ -29,7 +29,7 @@ export async function fits(where: Page | Frame, what: string): Promise<void> {
       if (element.closest('svg, .vh, [hidden], [aria-hidden="true"], iframe')) continue;
       if (![...element.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent?.trim())) continue;
       const style = getComputedStyle(element);
-      if (style.visibility === 'hidden' || element.getClientRects().length === 0) continue;
+      if (style.visibility === 'hidden' || element.getClientRects().length === 0 || element.clientWidth === 1) continue; // 1 px is only for who listens
       const name = `${element.tagName.toLowerCase()}.${element.className} "${element.textContent?.trim().slice(0, 40)}"`;
       const clips = style.overflowX !== 'visible' && style.overflowX !== 'auto' && style.overflowX !== 'scroll';
       if (clips && style.textOverflow !== 'ellipsis' && element.scrollWidth > element.clientWidth + 1) bad.push(`cut: ${name}`);
@@ -39,13 +39,23 @@ export async function fits(where: Page | Frame, what: string): Promise<void> {
       if (!scroller && box.width > 0 && (box.right > root.clientWidth + 1 || box.left < -1) && style.position !== 'fixed') bad.push(`outside: ${name}`);
     }
     for (const act of document.querySelectorAll<HTMLElement>('.btn, [role="tab"], [role^="menuitem"], .seg button')) {
-      if (act.getClientRects().length > 0 && act.scrollWidth > act.clientWidth + 1) bad.push(`an act is cut: "${act.textContent?.trim()}"`);
+      if (act.clientWidth > 1 && act.scrollWidth > act.clientWidth + 1) bad.push(`an act is cut: "${act.textContent?.trim()}"`);
+    }
+    for (const act of document.querySelectorAll<HTMLElement>('button, a[href], input, textarea, select')) {
+      const box = act.getBoundingClientRect();
+      if (box.width <= 1 || act.closest('.vh, .skip') || (box.right <= innerWidth + 1 && box.left >= -1)) continue;
+      let scroller = act.parentElement;
+      while (scroller && !/(auto|scroll)/.test(getComputedStyle(scroller).overflowX)) scroller = scroller.parentElement;
+      if (!scroller) bad.push(`an act lies outside: "${act.getAttribute('aria-label') ?? act.textContent?.trim()}"`);
     }
     for (const layer of document.querySelectorAll<HTMLElement>('[role="dialog"], [role="alertdialog"], [role="menu"], dialog[open]')) {
       const box = layer.getBoundingClientRect();
       const name = layer.getAttribute('aria-label') ?? layer.textContent?.trim().slice(0, 40);
       if (box.width > 0 && (box.left < -1 || box.right > innerWidth + 1 || box.top < -1 || box.bottom > innerHeight + 1)) bad.push(`leaves the screen: "${name}" ${[box.left, box.top, box.right, box.bottom].map(Math.round).join(' ')}`);
-      if (layer.scrollWidth > layer.clientWidth + 1) bad.push(`scrolls sideways: "${name}"`);
+      for (const part of layer.querySelectorAll<HTMLElement>('p, b, h2, li, label, input, button, a[href]')) {
+        const { left, right, width } = part.getBoundingClientRect();
+        if (width > 1 && (left < box.left - 1 || right > box.right + 1)) bad.push(`wider than "${name}": "${part.getAttribute('aria-label') ?? part.textContent?.trim().slice(0, 40)}"`);
+      }
     }
     return bad.slice(0, 10);
   });

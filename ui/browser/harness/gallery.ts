@@ -21,7 +21,7 @@ export interface Showing {
   frame?: Frame;
   /** Of these widths only. */
   widths?: number[];
-  /** axe looks at each width and theme, in English; otherwise at one of them, each state at another. */
+  /** axe looks at both themes when wide and at one as on a phone, in English; otherwise at one look, each state at another. */
   whole?: boolean;
   /** What must be in sight at each width, so that a state that has gone away is not checked in vain. */
   holds?: string;
@@ -62,7 +62,8 @@ export class Gallery {
     const where = frame ?? page;
     const seen = screens.filter(({ width }) => widths?.includes(width) ?? true);
     const combinations = seen.filter(({ width }) => width !== 360).flatMap(({ width }) => themes.map((theme) => `${width} ${theme}`));
-    const chosen = whole && this.language === 'en' ? combinations : [combinations[this.turn++ % combinations.length]];
+    const turn = this.turn++;
+    const chosen = whole && this.language === 'en' ? ['1440 light', '1440 dark', `390 ${themes[turn % 2]!}`] : [combinations[turn % combinations.length]];
     for (const screen of seen) {
       await page.setViewportSize(screen);
       for (const theme of themes) {
