@@ -71,6 +71,8 @@ type Channels interface {
 	HandleHTTP(ctx context.Context, account string, r channel.Request) (channel.Response, error)
 	Status() []channel.PluginStatus
 	Validate(ctx context.Context, account string) []core.Check
+	Restart(plugin string) error
+	Log(plugin string, after uint64, limit int) (lines []channel.Line, found bool)
 }
 
 var _ Channels = (*channel.Host)(nil)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,11 +81,12 @@ func testSetup() *core.Setup {
 
 // listeningChannels accepts everything that is sent and answers callbacks as a test tells it.
 type listeningChannels struct {
-	mu     sync.Mutex
-	sent   []string
-	fail   bool
-	limit  core.TextLimit
-	handle func(account string, r channel.Request) (channel.Response, error)
+	mu        sync.Mutex
+	sent      []string
+	fail      bool
+	limit     core.TextLimit
+	restarted atomic.Int32
+	handle    func(account string, r channel.Request) (channel.Response, error)
 }
 
 func (c *listeningChannels) Send(_ context.Context, out *core.Outgoing) core.Outcome {
@@ -113,6 +115,19 @@ func (c *listeningChannels) Status() []channel.PluginStatus {
 		Name: "line", Version: "1.0.0", State: channel.Running, PID: 42, Uptime: time.Minute, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
 		LastExit: &channel.Exit{After: time.Minute, Reason: "exit status 2", Output: "panic: out of ink"},
 	}}
+}
+func (c *listeningChannels) Restart(plugin string) error {
+	if plugin != "line" {
+		return core.Errorf(core.NotFound, "there is no plugin %s", plugin)
+	}
+	c.restarted.Add(1)
+	return nil
+}
+func (c *listeningChannels) Log(plugin string, after uint64, _ int) ([]channel.Line, bool) {
+	if after == 0 {
+		return []channel.Line{{Number: 1, Text: "out of ink"}, {Number: 2, Text: "bye"}}, plugin == "line"
+	}
+	return nil, plugin == "line"
 }
 func (c *listeningChannels) Validate(context.Context, string) []core.Check {
 	return []core.Check{{Name: "token", Title: "Access token", State: core.CheckFailed, Detail: "refused", Fix: "Paste a new one."}}

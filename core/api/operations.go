@@ -31,6 +31,7 @@ type pluginView struct {
 	Spooled   uint64     `json:"spooled"`
 	Accounts  []string   `json:"accounts"`
 	Notice    string     `json:"notice"` // why and when the provider ends this channel
+	Calls     []callView `json:"calls"`
 }
 
 // pluginBuiltIn is the kind of the plugins that are part of the program.
@@ -45,6 +46,7 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 			Name: st.Name, Version: st.Version, Kind: pluginBuiltIn, State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
 			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
 		}
+		v.Calls = showCalls(st.Calls)
 		for _, a := range st.Accounts {
 			v.Accounts = append(v.Accounts, a.ID)
 		}
@@ -61,19 +63,21 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 
 // accountView is an account without any of its settings: there are secrets among them.
 type accountView struct {
-	ID           string        `json:"id"`
-	Plugin       string        `json:"plugin"`
-	Name         string        `json:"name"`
-	Enabled      bool          `json:"enabled"`
-	Test         bool          `json:"test"`
-	Retired      bool          `json:"retired"`
-	State        string        `json:"state"`   // of its plugin; accountOff
-	Problem      string        `json:"problem"` // why it is not open; "" when it is
-	LastInbound  *time.Time    `json:"last_inbound"`
-	LastOutbound *time.Time    `json:"last_outbound"`
-	KeptBack     int           `json:"kept_back"` // messages that are not with the provider yet
-	Callbacks    []Callback    `json:"callbacks"`
-	Channels     []channelView `json:"channels"`
+	ID           string            `json:"id"`
+	Plugin       string            `json:"plugin"`
+	Name         string            `json:"name"`
+	Enabled      bool              `json:"enabled"`
+	Test         bool              `json:"test"`
+	Retired      bool              `json:"retired"`
+	State        string            `json:"state"`   // of its plugin; accountOff
+	Problem      string            `json:"problem"` // why it is not open; "" when it is
+	LastInbound  *time.Time        `json:"last_inbound"`
+	LastOutbound *time.Time        `json:"last_outbound"`
+	KeptBack     int               `json:"kept_back"` // messages that are not with the provider yet
+	Callbacks    []Callback        `json:"callbacks"`
+	Fetching     *fetchingView     `json:"fetching"`     // null where the provider calls
+	Subscription *subscriptionView `json:"subscription"` // how the provider has it registered; null where it was not asked
+	Channels     []channelView     `json:"channels"`
 	// Problems are those of the configuration file that are about the account; for administrators.
 	Problems []ConfigurationProblem `json:"problems"`
 }
@@ -114,6 +118,7 @@ func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
 		v := accountView{
 			ID: a.ID, Plugin: a.Plugin, Name: a.Name, Test: a.Test, Retired: a.Retired, State: accountOff, Problem: st.Problem,
 			LastInbound: moment(st.LastInbound), LastOutbound: moment(st.LastOutbound), KeptBack: kept[a.ID], Callbacks: s.callbacksOf(a),
+			Fetching: showFetching(st.Pull), Subscription: showSubscription(st.Subscription),
 			Channels: []channelView{}, Problems: []ConfigurationProblem{},
 		}
 		if auth.May(request.Who(r).Agent.Role, auth.Configure) {

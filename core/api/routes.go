@@ -199,6 +199,14 @@ func (s *Server) table() []route {
 		}),
 
 		v1(get, "/plugins", auth.Oversee, s.plugins, operation{summary: "How the plugins are doing.", answers: answers{200: "Plugins"}, problems: []int{403}}),
+		v1(post, "/plugins/:plugin/restart", auth.Configure, s.restartPlugin, operation{
+			summary: "Let a plugin finish what it is doing and start it again; other plugins are not touched.", answers: answers{204: ""},
+			problems: []int{403, 404},
+		}),
+		v1(get, "/plugins/:plugin/log", auth.Configure, s.pluginLog, operation{
+			summary: "What a plugin wrote since the server's start, oldest first; without after, the newest lines.",
+			query:   []parameter{{name: "after", schema: whole}, limitParameter}, answers: answers{200: "PluginLog"}, problems: []int{400, 403, 404},
+		}),
 		v1(get, "/accounts", auth.Oversee, s.accounts, operation{
 			summary: "Accounts with their callback addresses and status; never their secrets.", answers: answers{200: "Accounts"}, problems: []int{403},
 		}),

@@ -6,6 +6,7 @@ import "github.com/guichet/guichet/core"
 var (
 	text     = object{"type": "string"}
 	whole    = object{"type": "integer"}
+	number   = object{"type": "number"}
 	yes      = object{"type": "boolean"}
 	time_    = object{"type": "string", "format": "date-time"}
 	maybe    = object{"type": "string", "format": "date-time", "nullable": true}
@@ -128,11 +129,11 @@ func schemas() object {
 		"Message": record(object{
 			"id": text, "conversation": id, "seq": whole, "kind": text, "from": record(object{"kind": text, "id": text, "name": text}),
 			"visibility": oneOf(core.Public, core.InternalNote), "text": text, "attachments": object{"type": "array", "items": ref("Attachment")},
-			"location": anything, "sticker": anything, "activity": anything, "quotes": whole,
+			"location": anything, "sticker": anything, "contacts": object{"type": "array", "items": anything}, "activity": anything, "quotes": whole,
 			"reactions": object{"type": "array", "items": record(object{"emoji": text, "by": text})},
 			"state":     oneOf(core.Received, core.Queued, core.Sent, core.Delivered, core.Read, core.Failed, core.Unknown),
 			"reason":    orNull("Reason"), "external_ids": texts, "occurred_at": time_, "created_at": time_, "edited_at": time_, "deleted_at": time_,
-		}, "location", "sticker", "activity", "quotes", "reactions", "edited_at", "deleted_at"),
+		}, "location", "sticker", "contacts", "activity", "quotes", "reactions", "edited_at", "deleted_at"),
 		"Reason": record(object{"code": text, "text": text, "provider": text}, "provider"),
 		"Attachment": record(object{
 			"id": id, "state": oneOf(core.Fetching, core.Ready, core.GoneAtProvider, core.Refused), "reason": text, "name": text, "type": text,

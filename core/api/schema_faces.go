@@ -9,11 +9,23 @@ func facesSchemas() object {
 		"Plugin": record(object{
 			"name": text, "version": text, "kind": oneOf(pluginBuiltIn), "state": text, "since": maybe, "uptime_ms": whole, "memory_bytes": whole,
 			"restarts": whole, "next_start": maybe, "last_exit": orNull("Exit"), "spooled": whole, "accounts": texts, "notice": text,
+			"calls": object{"type": "array", "items": record(object{
+				"method": text, "calls": whole, "errors": whole, "mean_ms": number, "p50_ms": number, "p99_ms": number,
+			})},
+		}),
+		"PluginLog": record(object{
+			"items": object{"type": "array", "items": record(object{"number": whole, "at": time_, "text": text})}, "next": whole,
+		}),
+		"Fetching": record(object{"reached_at": maybe, "problem": text, "next": maybe}),
+		"Subscription": record(object{
+			"at": time_, "problem": text, "checks": object{"type": "array", "items": ref("Check")}, "registered_at": maybe,
+			"last_failure": text, "failed_at": maybe,
 		}),
 		"Exit": record(object{"at": time_, "after_ms": whole, "reason": text, "output": text}, "output"),
 		"Account": record(object{
 			"id": text, "plugin": text, "name": text, "enabled": yes, "test": yes, "retired": yes, "state": text, "problem": text,
 			"last_inbound": maybe, "last_outbound": maybe, "kept_back": whole, "problems": problems,
+			"fetching": orNull("Fetching"), "subscription": orNull("Subscription"),
 			"callbacks": object{"type": "array", "items": record(object{"path": text, "url": text, "title": text, "help": text})},
 			"channels": object{"type": "array", "items": record(object{
 				"id": text, "workstream": text, "language": text, "retired": yes, "live": yes,

@@ -36,6 +36,13 @@ var (
 	pluginCalls       = describe("guichet_plugin_calls_total", "Calls to the plugin.", "plugin", "method")
 	pluginErrors      = describe("guichet_plugin_call_errors_total", "Calls that failed.", "plugin", "method")
 	pluginSeconds     = describe("guichet_plugin_call_seconds_total", "Time spent in calls.", "plugin", "method")
+	pluginDuration    = describe("guichet_plugin_call_duration_seconds", "How long calls took.", "plugin", "method")
+	pluginMemory      = describe("guichet_plugin_memory_bytes", "Memory of the plugin's process: its share of what all processes use.", "plugin")
+	pluginUptime      = describe("guichet_plugin_uptime_seconds", "Since the plugin's process was started.", "plugin")
+	accountOpen       = describe("guichet_account_open", "1 while the account is open in its plugin.", "account")
+	accountInbound    = describe("guichet_account_last_inbound_timestamp_seconds", "When the provider told something last.", "account")
+	accountOutbound   = describe("guichet_account_last_outbound_timestamp_seconds", "When the provider took something last.", "account")
+	accountFetching   = describe("guichet_account_fetching", "1 while fetching works, for accounts whose provider does not call.", "account")
 	pluginSpooled     = describe("guichet_plugin_spooled_total", "Requests kept while the plugin was down.", "plugin")
 )
 
@@ -86,8 +93,43 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 			count(pluginCalls, float64(c.Calls), p.Name, c.Method)
 			count(pluginErrors, float64(c.Errors), p.Name, c.Method)
 			count(pluginSeconds, c.Total.Seconds(), p.Name, c.Method)
+			out <- prometheus.MustNewConstHistogram(pluginDuration, c.Calls, c.Total.Seconds(), cumulative(c), p.Name, c.Method)
+		}
+		if p.PID > 0 {
+			gauge(pluginMemory, float64(processMemory(p.PID)), p.Name)
+			gauge(pluginUptime, p.Uptime.Seconds(), p.Name)
+		}
+		for _, a := range p.Accounts {
+			m.account(out, a)
 		}
 	}
+}
+
+// account tells of one account.
+func (m *metrics) account(out chan<- prometheus.Metric, a channel.AccountStatus) {
+	gauge := func(d *prometheus.Desc, v float64) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, a.ID)
+	}
+	gauge(accountOpen, truth(a.Problem == ""))
+	if !a.LastInbound.IsZero() {
+		gauge(accountInbound, float64(a.LastInbound.Unix()))
+	}
+	if !a.LastOutbound.IsZero() {
+		gauge(accountOutbound, float64(a.LastOutbound.Unix()))
+	}
+	if a.Pull != nil {
+		gauge(accountFetching, truth(a.Pull.Problem == ""))
+	}
+}
+
+// cumulative counts the calls that took no longer than the upper end of each bucket, in seconds.
+func cumulative(c channel.CallStatus) map[float64]uint64 {
+	buckets, sum := make(map[float64]uint64, len(c.Buckets)), uint64(0)
+	for i, n := range c.Buckets[:len(c.Buckets)-1] {
+		sum += n
+		buckets[float64(uint64(1)<<i)/1e6] = sum
+	}
+	return buckets
 }
 
 func truth(b bool) float64 {

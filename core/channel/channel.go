@@ -141,6 +141,7 @@ type Host struct {
 
 	accounts atomic.Pointer[map[string]*account]
 	revision atomic.Uint64
+	journals sync.Map // plugin → *journal
 	leaving  sync.Map // plugin → chan struct{}: closed when its former supervisor has ended
 
 	applying    sync.Mutex // one Apply or Stop at a time

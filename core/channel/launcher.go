@@ -61,7 +61,7 @@ func (pl *processLauncher) launch(ctx context.Context) (process, error) {
 		return nil, fmt.Errorf("there is no plugin %q", pl.plugin)
 	}
 	p := &subprocess{
-		out:  newOutput(pl.host.log.With("plugin", pl.plugin)),
+		out:  newOutput(pl.host.log.With("plugin", pl.plugin), pl.host.journalOf(pl.plugin)),
 		gone: make(chan struct{}),
 	}
 	p.hide(pl.host.secrets(pl.plugin))

@@ -31,13 +31,16 @@ const (
 // Secrets are masked.
 type output struct {
 	log      *slog.Logger
+	journal  *journal
 	mu       sync.Mutex
 	replacer *strings.Replacer
 	partial  [2][]byte
 	kept     []byte
 }
 
-func newOutput(log *slog.Logger) *output { return &output{log: log, replacer: strings.NewReplacer()} }
+func newOutput(log *slog.Logger, journal *journal) *output {
+	return &output{log: log, journal: journal, replacer: strings.NewReplacer()}
+}
 
 // hide names the secrets that are masked from now on.
 func (o *output) hide(secrets []string) {
@@ -93,6 +96,7 @@ func (o *output) line(s stream, line []byte) {
 	if len(o.kept) > 2*outputBytes {
 		o.kept = append(o.kept[:0], o.kept[len(o.kept)-outputBytes:]...)
 	}
+	o.journal.add(text)
 	o.logLine(s, text)
 }
 

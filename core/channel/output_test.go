@@ -10,7 +10,7 @@ import (
 
 func TestOutputLines(t *testing.T) {
 	log := &lines{}
-	o := newOutput(slog.New(slog.NewTextHandler(log, nil)))
+	o := newOutput(slog.New(slog.NewTextHandler(log, nil)), &journal{})
 	o.hide([]string{"s3cret+value", "abc"})
 	out, err := o.writer(streamStdout), o.writer(streamStderr)
 	for _, part := range []string{"on std", "out\nabc s3cret+", "value and s3cret%2Bvalue\n", "no end"} {
@@ -45,7 +45,7 @@ func FuzzOutput(f *testing.F) {
 	f.Add([]byte(`{"@level":"info","@message":"m","@timestamp":"t"}` + "\n"))
 	f.Add([]byte(`{"@message":null}` + "\nx"))
 	f.Fuzz(func(t *testing.T, written []byte) {
-		o := newOutput(slog.New(slog.DiscardHandler))
+		o := newOutput(slog.New(slog.DiscardHandler), &journal{})
 		w := o.writer(streamStderr)
 		half := len(written) / 2
 		for _, part := range [][]byte{written[:half], written[half:]} {

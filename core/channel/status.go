@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/guichet/guichet/core"
 )
 
 // PluginStatus is how a plugin is doing.
@@ -106,6 +108,30 @@ func (a *account) status() AccountStatus {
 		status.LastOutbound = time.UnixMilli(at)
 	}
 	return status
+}
+
+// Restart drains and ends a plugin's process and starts it again, without waiting for either; other plugins are not
+// touched. A plugin that waits for its next start is started at once.
+func (h *Host) Restart(plugin string) error {
+	h.mu.Lock()
+	s := h.supervisors[plugin]
+	h.mu.Unlock()
+	if s == nil {
+		return core.Errorf(core.NotFound, "no account uses a plugin %q, so it does not run", plugin)
+	}
+	s.bounce()
+	return nil
+}
+
+// Quantile is the length of time within which so great a part of the calls ended: the upper end of its bucket.
+func (c *CallStatus) Quantile(part float64) time.Duration {
+	var seen uint64
+	for i, n := range c.Buckets {
+		if seen += n; float64(seen) >= part*float64(c.Calls) && seen > 0 {
+			return time.Duration(1<<i) * time.Microsecond
+		}
+	}
+	return 0
 }
 
 // method is a call that is counted.

@@ -72,6 +72,7 @@ type Exit struct {
 	After  time.Duration // how long it ran; 0 when it did not start
 	Reason string
 	Output string // the last of what it wrote
+	Asked  bool   // somebody asked for a restart
 }
 
 // supervisor keeps one plugin running: it starts it, notices its end, and starts it again with pauses.
@@ -97,6 +98,7 @@ type supervisor struct {
 	stopping context.Context
 	halt     context.CancelFunc
 	again    chan struct{} // asks for a start without waiting for the pause to end
+	bounced  chan struct{} // asks for the end of the running process, and a start
 	forgiven chan struct{} // says that the cause of the last exits is gone
 	spooling sync.RWMutex  // held for writing while a spooled request is handled that may end the process
 	done     chan struct{}
@@ -117,7 +119,7 @@ func newSupervisor(name string, l launcher, p policy, log *slog.Logger, alert fu
 	s := &supervisor{
 		name: name, launcher: l, policy: p, log: log.With("plugin", name), alert: alert,
 		ready: func(context.Context, *live) {}, serving: func(*live) {}, upkeep: func(context.Context) {},
-		again: make(chan struct{}, 1), forgiven: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
+		again: make(chan struct{}, 1), bounced: make(chan struct{}, 1), forgiven: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
 	}
 	s.stopping, s.halt = context.WithCancel(context.Background())
 	return s
@@ -136,6 +138,18 @@ func (s *supervisor) stop() {
 func (s *supervisor) restart() {
 	select {
 	case s.again <- struct{}{}:
+	default:
+	}
+}
+
+// bounce drains and ends the running process and starts it again; one that waits in a pause is started at once.
+func (s *supervisor) bounce() {
+	if s.current.Load() == nil {
+		s.restart()
+		return
+	}
+	select {
+	case s.bounced <- struct{}{}:
 	default:
 	}
 }
@@ -176,6 +190,11 @@ func (s *supervisor) run() {
 		s.mu.Lock()
 		s.lastExit = &exit
 		s.mu.Unlock()
+		if exit.Asked {
+			s.log.Info("the plugin is started again, as somebody asked")
+			row, exits = 0, nil
+			continue
+		}
 		row++
 		exits = append(exits, now)
 		for len(exits) > 0 && now.Sub(exits[0]) > s.policy.failWithin {
@@ -239,15 +258,17 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 	s.log.Info("the plugin runs", "pid", p.pid(), "start", generation)
 	s.serving(l)
 
-	reason := s.attend(l, healthy)
+	reason, asked := s.attend(l, healthy)
 	s.current.Store(nil) // calls that come from here on wait for the next process
 	if s.stopping.Err() == nil {
 		s.set(Starting, time.Time{})
 	}
-	gently := s.stopping.Err() != nil
+	gently := asked || s.stopping.Err() != nil
 	s.accounts.endPulls()
 	if gently {
-		l.link.close(closeGoingAway, "the server is stopping")
+		if !asked {
+			l.link.close(closeGoingAway, "the server is stopping")
+		}
 		drain, cancel := context.WithTimeout(context.Background(), s.policy.drainLimit)
 		if err := p.drain(drain); err != nil {
 			s.log.Warn("the plugin did not drain", "error", err)
@@ -260,12 +281,12 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 	if reason == "" {
 		reason = ended
 	}
-	return Exit{At: time.Now(), After: time.Since(l.since), Reason: reason, Output: p.output()}
+	return Exit{At: time.Now(), After: time.Since(l.since), Reason: reason, Output: p.output(), Asked: asked}
 }
 
 // attend watches a running process until it ends, has to be ended, or is to be stopped. It returns why it has to be
 // ended.
-func (s *supervisor) attend(l *live, healthy func()) (reason string) {
+func (s *supervisor) attend(l *live, healthy func()) (reason string, asked bool) {
 	trusted := time.NewTimer(s.policy.healthyAfter)
 	defer trusted.Stop()
 	ticker := time.NewTicker(s.policy.healthEvery)
@@ -275,9 +296,11 @@ func (s *supervisor) attend(l *live, healthy func()) (reason string) {
 	for {
 		select {
 		case <-l.exited():
-			return ""
+			return "", false
 		case <-s.stopping.Done():
-			return ""
+			return "", false
+		case <-s.bounced:
+			return "somebody asked for a restart", true
 		case <-trusted.C:
 			healthy()
 		case <-s.forgiven:
@@ -307,7 +330,7 @@ func (s *supervisor) attend(l *live, healthy func()) (reason string) {
 			misses++
 			s.log.Warn("the plugin missed a health check", "misses", misses, "error", err)
 			if misses >= s.policy.healthMisses {
-				return fmt.Sprintf("it did not answer %d health checks in a row", misses)
+				return fmt.Sprintf("it did not answer %d health checks in a row", misses), false
 			}
 		}
 	}

@@ -233,6 +233,23 @@ func TestStopDrains(t *testing.T) {
 	})
 }
 
+// TestBounce restarts again and again: that drains each time and is not held against the plugin.
+func TestBounce(t *testing.T) {
+	l := &fakeLauncher{}
+	supervise(t, l, func(s *supervisor, alerts chan Alert) {
+		for n := 1; n <= 10; n++ {
+			s.bounce()
+			synctest.Wait()
+			if starts := l.starts(); len(starts) != n+1 || starts[n] != 0 {
+				t.Fatalf("starts %v", starts)
+			}
+		}
+		if l.drains != 10 || len(alerts) != 0 {
+			t.Errorf("%d drains, %d alerts", l.drains, len(alerts))
+		}
+	})
+}
+
 func TestAwait(t *testing.T) {
 	l := &fakeLauncher{fail: errors.New("not yet")}
 	supervise(t, l, func(s *supervisor, _ chan Alert) {
