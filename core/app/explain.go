@@ -4,45 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"github.com/guichet/guichet/core"
-	"github.com/guichet/guichet/core/config"
 	"github.com/guichet/guichet/core/store"
 )
-
-// configDiff shows what has changed since a version: up to the file as it is now. Secrets are shown as fingerprints.
-func (o *Operations) configDiff(ctx context.Context, args map[string]string, _ io.Reader, out io.Writer) error {
-	var from *core.AppliedConfiguration
-	err := o.data.store.View(ctx, func(tx *store.Tx) (err error) {
-		if args["version"] == "" {
-			from, err = tx.LastConfiguration()
-			return err
-		}
-		n, err := strconv.Atoi(args["version"])
-		if err != nil {
-			return core.Errorf(core.Invalid, "%q is not the number of a version; guichet config history lists them", args["version"])
-		}
-		from, err = tx.Configuration(n)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if from == nil {
-		return core.Errorf(core.NotFound, "no configuration was ever in force here")
-	}
-	now, problems := config.Load(o.data.configPath, o.data.environment)
-	if problems != nil {
-		return problems
-	}
-	_, err = out.Write(diff.Diff(
-		"version "+strconv.Itoa(from.Revision), []byte(from.Text), o.data.configPath, now.Redacted(o.data.history.FingerprintKey())))
-	return err
-}
 
 // routeExplain tells how a conversation was routed, step by step.
 func (o *Operations) routeExplain(ctx context.Context, args map[string]string, _ io.Reader, out io.Writer) error {

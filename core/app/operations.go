@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,8 +19,9 @@ import (
 // Operations are the commands that work on a data directory: inside the running server, or on a directory that this
 // process has opened. They read words and standard input and write standard output, nothing else.
 type Operations struct {
-	data *Data
-	auth *auth.Auth
+	data   *Data
+	auth   *auth.Auth
+	editor *Editor
 	// reload reads the configuration again; nil when no server is running.
 	reload func(context.Context) error
 	setup  func() *core.Setup
@@ -30,7 +30,7 @@ type Operations struct {
 // Operations returns the commands of the running server.
 func (a *App) Operations() *Operations {
 	return &Operations{
-		data: a.data, auth: a.auth, setup: a.desk.Setup,
+		data: a.data, auth: a.auth, editor: a.editor(), setup: a.desk.Setup,
 		reload: func(ctx context.Context) error { return a.source.Reload(ctx, "cli") },
 	}
 }
@@ -38,7 +38,7 @@ func (a *App) Operations() *Operations {
 // Operations returns the commands of an open data directory without a server.
 func (d *Data) Operations() *Operations {
 	setup := func() *core.Setup { return d.config.Setup(0) }
-	return &Operations{data: d, setup: setup, auth: auth.New(auth.Options{Store: d.store, Setup: setup, People: offlinePeople{d}})}
+	return &Operations{data: d, setup: setup, editor: d.editor(), auth: auth.New(auth.Options{Store: d.store, Setup: setup, People: offlinePeople{d}})}
 }
 
 // offlinePeople adds agents to the file; the server applies it when it starts.
@@ -75,7 +75,7 @@ func (o *Operations) Run(ctx context.Context, words []string, in io.Reader, out 
 	commands := map[string]func(context.Context, map[string]string, io.Reader, io.Writer) error{
 		"user add": o.userAdd, "user passwd": o.userPasswd, "user token": o.userToken, "user list": o.userList,
 		"user disable": o.userDisable, "user enable": o.userEnable,
-		"config history": o.configHistory, "config diff": o.configDiff, "config reload": o.configReload, "route explain": o.routeExplain,
+		"config history": o.configHistory, "config diff": o.configDiff, "config reload": o.configReload, "config rollback": o.configRollback, "route explain": o.routeExplain,
 		"backup": o.backup, "export": o.export, "import": o.importRecords, "fsck": o.fsck, "setup": o.firstAdministrator,
 	}
 	run, ok := commands[words[0]]
@@ -143,7 +143,11 @@ func (o *Operations) userToken(ctx context.Context, args map[string]string, _ io
 	if name == "" {
 		name = "command line, " + time.Now().UTC().Format(time.DateOnly)
 	}
-	key, _, err := o.auth.CreateKey(ctx, cliActor, agent.ID, name)
+	var also []auth.Action
+	if args["secrets"] == "true" {
+		also = append(also, auth.WriteSecrets)
+	}
+	key, _, err := o.auth.CreateKey(ctx, cliActor, agent.ID, name, also...)
 	if err != nil {
 		return err
 	}
@@ -214,27 +218,6 @@ func (o *Operations) configReload(ctx context.Context, _ map[string]string, _ io
 	}
 	fmt.Fprintln(out, "the configuration is in force")
 	return nil
-}
-
-func (o *Operations) configHistory(ctx context.Context, args map[string]string, _ io.Reader, out io.Writer) error {
-	limit := 20
-	if n, err := strconv.Atoi(args["limit"]); err == nil {
-		limit = n
-	}
-	var list []*core.AppliedConfiguration
-	err := o.data.store.View(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.Configurations(limit)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "VERSION\tWHEN\tBY\tHASH")
-	for _, c := range list {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", c.Revision, c.At.Format(time.RFC3339), c.By, c.Hash[:12])
-	}
-	return table.Flush()
 }
 
 func (o *Operations) backup(ctx context.Context, args map[string]string, _ io.Reader, out io.Writer) error {

@@ -70,6 +70,10 @@ func configDiff(ctx context.Context, c *call) error {
 	return c.operate(ctx, nil, c.program.Out, "config diff", "version="+version)
 }
 
+func configRollback(ctx context.Context, c *call) error {
+	return c.operate(ctx, nil, c.program.Out, "config rollback", "version="+c.args[0])
+}
+
 func routeExplain(ctx context.Context, c *call) error {
 	return c.operate(ctx, nil, c.program.Out, "route explain", "conversation="+c.args[0])
 }
@@ -100,6 +104,14 @@ func userPasswd(ctx context.Context, c *call) error {
 		return errPassword
 	}
 	return c.operate(ctx, c.program.In, c.program.Out, "user passwd", "email="+c.args[0])
+}
+
+func userTokenFlags(c *call) {
+	c.flags.Bool("secrets", false, "let the key write secrets of the configuration, where the person may")
+}
+
+func userToken(ctx context.Context, c *call) error {
+	return c.operate(ctx, nil, c.program.Out, "user token", "email="+c.args[0], "secrets="+c.value("secrets"))
 }
 
 func pluginList(_ context.Context, c *call) error {

@@ -194,7 +194,7 @@ func (e *Editor) Save(ctx context.Context, edit Edit) (Edited, error) {
 	if err != nil {
 		return Edited{}, err
 	}
-	return e.write(ctx, p, text, sealed.texts, edit, firstLabel(edit.Changes))
+	return e.carry(ctx, p, text, sealed.texts, edit, firstLabel(edit.Changes))
 }
 
 // Restore puts a version of the history back as the file, as an edit of its own. It needs the permission for secrets,
@@ -216,7 +216,7 @@ func (e *Editor) Restore(ctx context.Context, v Version, edit Edit) (Edited, err
 	if err != nil {
 		return Edited{}, err
 	}
-	return e.write(ctx, p, text, nil, edit, "")
+	return e.carry(ctx, p, text, nil, edit, "")
 }
 
 func (e *Editor) current(p present, base string) error {
@@ -234,8 +234,8 @@ func (e *Editor) refused(p present, problems Problems) Edited {
 	return r
 }
 
-// write checks a new text, and makes it the file and the version in force. about is the object that a refusal is about.
-func (e *Editor) write(ctx context.Context, p present, text []byte, secrets map[string]string, edit Edit, about string) (Edited, error) {
+// carry checks a new text, and makes it the file and the version in force. about is the object that a refusal is about.
+func (e *Editor) carry(ctx context.Context, p present, text []byte, secrets map[string]string, edit Edit, about string) (Edited, error) {
 	env, key := e.options.Environment.with(secrets), e.options.History.FingerprintKey()
 	c, problems := Decode(e.options.Path, text, env)
 	if problems != nil {
