@@ -2,8 +2,13 @@ package plugins
 
 import (
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
@@ -38,5 +43,42 @@ func TestGuideShowsWhatRuns(t *testing.T) {
 		if !strings.Contains(guide, constant) {
 			t.Errorf("README.md lacks %s", constant)
 		}
+	}
+}
+
+// TestGuideAnswersEveryNeed: what channels need is numbered, each number has its row, and the fields that a row names are
+// there.
+func TestGuideAnswersEveryNeed(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(text)) {
+		if regexp.MustCompile(`^\| [CE][0-9]`).MatchString(line) {
+			rows = append(rows, line)
+		}
+	}
+	for kind, count := range map[string]int{"C": 20, "E": 18} {
+		for i := range count {
+			number := regexp.MustCompile(`^\|[^|]*\b` + kind + strconv.Itoa(i+1) + `\b[^|]*\|`)
+			if !slices.ContainsFunc(rows, number.MatchString) {
+				t.Errorf("the table has no row for %s%d", kind, i+1)
+			}
+		}
+	}
+	messages := channelv1.File_channel_proto.Messages()
+	named := 0
+	for _, row := range rows {
+		for _, name := range regexp.MustCompile("`([A-Z][A-Za-z]+)\\.([a-z_]+)`").FindAllStringSubmatch(row, -1) {
+			named++
+			m := messages.ByName(protoreflect.Name(name[1]))
+			if m == nil || m.Fields().ByName(protoreflect.Name(name[2])) == nil && m.Oneofs().ByName(protoreflect.Name(name[2])) == nil {
+				t.Errorf("the table names %s.%s, which the contract does not have", name[1], name[2])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("the table names %d fields", named)
 	}
 }

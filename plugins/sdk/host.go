@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
@@ -73,6 +74,18 @@ func (h *accountHost) Receive(ctx context.Context, cursor *Cursor, events ...Eve
 	if err != nil {
 		return err
 	}
+	// What does not fit into one message goes in several. The cursor goes with the last of them, so that all of it comes
+	// again when one fails.
+	for len(out) > 0 {
+		n := fitting(out)
+		if n == len(out) {
+			break
+		}
+		if _, err := c.Receive(ctx, &channelv1.ReceiveRequest{Account: h.account, Events: out[:n]}); err != nil {
+			return fmt.Errorf("sdk: receive: %w", err)
+		}
+		out = out[n:]
+	}
 	r := &channelv1.ReceiveRequest{Account: h.account, Events: out}
 	if cursor != nil {
 		r.Cursor = &channelv1.Cursor{Name: cursor.Name, Value: cursor.Value}
@@ -81,6 +94,20 @@ func (h *accountHost) Receive(ctx context.Context, cursor *Cursor, events ...Eve
 		return fmt.Errorf("sdk: receive: %w", err)
 	}
 	return nil
+}
+
+// receiveBytes is how much one Receive brings at most, unless one event alone is larger: well below MaxMessageBytes.
+const receiveBytes = 8 << 20
+
+// fitting is how many of the events, at least one, fit into one Receive.
+func fitting(events []*channelv1.Event) int {
+	size := 0
+	for i, e := range events {
+		if size += proto.Size(e); size > receiveBytes && i > 0 {
+			return i
+		}
+	}
+	return len(events)
 }
 
 // GetState implements Host.

@@ -101,18 +101,27 @@ type readError struct{ error }
 // written.
 func inChunks(r io.Reader, send func([]byte) error) error {
 	for {
-		buffer := make([]byte, channelv1.MaxChunkBytes)
-		n, err := io.ReadFull(r, buffer)
+		// Not io.ReadFull: its ErrUnexpectedEOF for a short last chunk is what a reader says of content that was cut off.
+		var (
+			buffer = make([]byte, channelv1.MaxChunkBytes)
+			n      int
+			err    error
+		)
+		for n < len(buffer) && err == nil {
+			var read int
+			read, err = r.Read(buffer[n:])
+			n += read
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return &readError{err}
+		}
 		if n > 0 {
 			if err := send(buffer[:n]); err != nil {
 				return err
 			}
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if err != nil {
 			return nil
-		case err != nil:
-			return &readError{err}
 		}
 	}
 }

@@ -182,3 +182,55 @@ func TestHost(t *testing.T) {
 		t.Errorf("received %v %v", events, cursor)
 	}
 }
+
+// onHost runs a function with the host of an open account.
+func onHost(t *testing.T, use func(ctx context.Context, host sdk.Host) error) (*Plugin, error) {
+	t.Helper()
+	used := make(chan error, 1)
+	p := sample("")
+	p.Open = func(ctx context.Context, a sdk.Account, _ settings) (sdk.Channel, error) {
+		used <- use(ctx, a.Host)
+		return &channel{}, nil
+	}
+	s := Start(t, p)
+	s.Open(t, "a", map[string]any{"secret": "x"})
+	return s, <-used
+}
+
+func TestManyEventsAreReceivedInParts(t *testing.T) {
+	s, err := onHost(t, func(ctx context.Context, host sdk.Host) error {
+		var events []sdk.Event
+		for i := range 30 {
+			events = append(events, sdk.Event{ID: fmt.Sprint(i), Raw: make([]byte, 1<<20), Message: &sdk.Message{}})
+		}
+		return host.Receive(ctx, &sdk.Cursor{Name: "c", Value: []byte("30")}, events...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, cursor := s.Host.Received()
+	if len(events) != 30 || string(cursor.GetValue()) != "30" {
+		t.Fatalf("%d events, cursor %v", len(events), cursor)
+	}
+	for i, e := range events {
+		if e.GetId() != fmt.Sprint(i) {
+			t.Errorf("event %d is %s", i, e.GetId())
+		}
+	}
+}
+
+// Content that was cut off on its way is not taken for the whole.
+func TestContentThatWasCutOffIsNotStored(t *testing.T) {
+	s, err := onHost(t, func(ctx context.Context, host sdk.Host) error {
+		_, err := host.PutMedia(ctx, "text/plain", "a", io.MultiReader(strings.NewReader("half of"), cutOff{}))
+		return err
+	})
+	if err == nil || len(s.Host.media) > 0 {
+		t.Errorf("%v; %d contents are stored", err, len(s.Host.media))
+	}
+}
+
+// cutOff ends as the body of an HTTP response does that is shorter than it said.
+type cutOff struct{}
+
+func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -113,7 +113,8 @@ func (b *both) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn *gr
 	ready := make(chan struct{})
 	go broker.AcceptAndServe(channelv1.HostBrokerID, func(options []grpc.ServerOption) *grpc.Server {
 		defer close(ready)
-		server := grpc.NewServer(options...)
+		server := grpc.NewServer(append(options,
+			grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
 		channelv1.RegisterHostServer(server, b.host)
 		channelv1.RegisterConversationsServer(server, b.conversations)
 		return server
