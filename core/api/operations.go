@@ -236,7 +236,7 @@ func (s *Server) configuration(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		v.Text, v.Path, v.ReadOnly, v.Differs = f.Text, f.Path, f.ReadOnly, f.Differs
+		v.Text, v.Path, v.ReadOnly, v.Differs = shown(r, f.Text), f.Path, f.ReadOnly, f.Differs
 		v.History = append(v.History, f.History...)
 	}
 	for _, version := range v.History {
