@@ -28,7 +28,7 @@ func parseMarkdown(source string) words {
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
 		if fence := fenceOf(line); fence != "" {
-			if end := slices.IndexFunc(lines[i+1:], func(l string) bool { return closes(l, fence) }); end >= 0 {
+			if end := slices.IndexFunc(lines[i+1:], func(l string) bool { return closes(l, fence) }); end > 0 && strings.TrimSpace(strings.Join(lines[i+1:i+1+end], "")) != "" {
 				flush()
 				newline()
 				w.code(strings.Join(lines[i+1:i+1+end], "\n"), strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(line), fence[:1])))

@@ -60,6 +60,7 @@ func TestMarkdown(t *testing.T) {
 		"a\nb":                                  "a\nb",
 		"*a\nb*":                                "a\nb|italic:a\nb",
 		"before\n```go\nx := *y\n\nz\n```\nend": "before\nx := *y\n\nz\nend|pre go:x := *y\n\nz",
+		"```go\n\n```":                          "```go\n\n```",
 		"```\nnot closed":                       "```\nnot closed",
 		"-not a list":                           "-not a list",
 		"<b>no HTML</b> & so on":                "<b>no HTML</b> & so on",

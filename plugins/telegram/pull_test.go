@@ -180,11 +180,12 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			}
 			return -1
 		}
-		for range rapid.IntRange(1, 8).Draw(rt, "lives") {
-			say(rapid.IntRange(0, 130).Draw(rt, "said"))
-			if rapid.IntRange(0, 5).Draw(rt, "a week of silence?") == 0 && p.Pending() == 0 {
-				p.Jump(rapid.Int64Range(1, 2_000_000_000).Draw(rt, "next update"))
+		for life := range rapid.Int64Range(1, 8).Draw(rt, "lives") {
+			if p.Pending() == 0 && rapid.IntRange(0, 2).Draw(rt, "a week of silence?") == 0 {
+				// From anywhere, but never from where it has been: an id is not given twice.
+				p.Jump(rapid.SampledFrom([]int64{1000 * (life + 1), 10_000_000 * (life + 1)}).Draw(rt, "next update"))
 			}
+			say(rapid.IntRange(0, 130).Draw(rt, "said"))
 			switch rapid.IntRange(0, 3).Draw(rt, "fault") {
 			case 0:
 				p.Inject(telegramtest.Fault{Method: "getUpdates", Accept: true, Drop: true})
@@ -229,6 +230,24 @@ func TestNothingLostNothingDoubled(t *testing.T) {
 			rt.Fatalf("the protocol was broken: %q", v)
 		}
 	})
+}
+
+// TestWeekOfSilence: after it Telegram counts from anywhere, also from further down, and what comes then is confirmed too.
+func TestWeekOfSilence(t *testing.T) {
+	for _, next := range []int64{5, 2_000_000_000} {
+		p := platform(t, telegramtest.Options{})
+		d, ann := newDesk(), p.NewCustomer("Ann")
+		ann.Say("before")
+		pulling(t, account(t, p, newHost()), d)
+		d.until(t, "all from before", func() bool { return p.Pending() == 0 })
+		p.Jump(next)
+		ann.Say("after")
+		ann.Say("and on")
+		d.until(t, "all from after", func() bool { return p.Pending() == 0 })
+		if texts, _ := d.stored(); !slices.Equal(texts, []string{"before", "after", "and on"}) {
+			t.Errorf("stored %q", texts)
+		}
+	}
 }
 
 // TestCursorOfAnotherBot: where an account is given another bot, the cursor of the former one would confirm what nobody has
