@@ -39,11 +39,10 @@ func (a *amendment) splice(start, end int, text string) error {
 func (a *amendment) set(path []any, v any) error {
 	found := a.find(path)
 	table, isTable := v.(map[string]any)
-	isTable = isTable && !isReference(table)
 	switch {
 	case found.none():
 		return a.insert(path, v)
-	case isTable && (found.leaf == nil || found.leaf.value.kind == '{'):
+	case isTable && (found.leaf == nil || found.leaf.value.kind == '{' && !isReference(table)):
 		return a.setTable(path, table)
 	case found.leaf == nil:
 		if err := a.unset(path); err != nil {

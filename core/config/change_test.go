@@ -153,10 +153,10 @@ var amendCases = []amendCase{
 		"[organization]\nname = \"X\"\nprivacy_notice = \"\"\"\n[[queue]]\n# name = \"x\" \\\"\"\" \"\"\"\"\"\nlanguage = 'en'\n[[queue]]\nid = \"a\"\nname = \"A\"\n",
 	},
 	{
-		"a reference in any form becomes one line",
+		"a reference keeps its form",
 		"[[account]]\nid = \"a\"\nsettings.token.env = \"X\"\nenabled = true\n",
 		[]Change{set("account", "a", "settings.token", map[string]any{"stored": "s"})},
-		"[[account]]\nid = \"a\"\nenabled = true\n\n[account.settings]\ntoken = { stored = \"s\" }\n",
+		"[[account]]\nid = \"a\"\nsettings.token.stored = \"s\"\nenabled = true\n",
 	},
 	{
 		"from an empty file",

@@ -125,12 +125,12 @@ func TestAppendAgentRefuses(t *testing.T) {
 		code  core.Code
 		say   string
 	}{
-		"known e-mail":   {good, core.Agent{Email: "ANA@example.com"}, 0o600, core.Conflict, "already: ana"},
-		"known id":       {good, core.Agent{ID: "ana", Email: "b@example.com"}, 0o600, core.Conflict, `agent "ana" already`},
-		"bad file":       {"[[queue]\n", core.Agent{Email: "b@example.com"}, 0o600, core.Internal, "closing brackets"},
-		"bad e-mail":     {good, core.Agent{ID: "b", Email: "nobody"}, 0o600, core.Internal, "not an e-mail"},
-		"bad role":       {good, core.Agent{Email: "b@example.com", Role: "boss"}, 0o600, core.Internal, "role cannot be"},
-		"read-only":      {good, core.Agent{Email: "b@example.com"}, 0o444, core.Forbidden, "read-only"},
+		"known e-mail": {good, core.Agent{Email: "ANA@example.com"}, 0o600, core.Conflict, "already: ana"},
+		"known id":     {good, core.Agent{ID: "ana", Email: "b@example.com"}, 0o600, core.Conflict, `agent "ana" already`},
+		"bad file":     {"[[queue]\n", core.Agent{Email: "b@example.com"}, 0o600, core.Internal, "closing brackets"},
+		"bad e-mail":   {good, core.Agent{ID: "b", Email: "nobody"}, 0o600, core.Internal, "not an e-mail"},
+		"bad role":     {good, core.Agent{Email: "b@example.com", Role: "boss"}, 0o600, core.Internal, "role cannot be"},
+		"read-only":    {good, core.Agent{Email: "b@example.com"}, 0o444, core.Forbidden, "read-only"},
 		"a missing secret": {"[mail]\nhost = \"h\"\nfrom = \"a@b.example\"\npassword = { env = \"GUICHET_TEST_NOT_SET\" }\n",
 			core.Agent{Email: "b@example.com"}, 0o600, core.Internal, "GUICHET_TEST_NOT_SET"},
 	} {
