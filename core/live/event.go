@@ -93,15 +93,14 @@ func (h *Hub) conversationChanged(ctx context.Context, pos uint64, value []byte)
 	if h.passes(pos, e.Conversation, concerned) {
 		return nil
 	}
-	r, err := h.read(ctx, e.Conversation)
-	if err != nil {
+	var r *reading
+	return h.readUnder(pos, func(setup *core.Setup) (err error) {
+		r, err = h.read(ctx, setup, e.Conversation)
 		return err
-	}
-	h.tell(pos, func() {
+	}, func() {
 		h.tellConversation(pos, r, e.Before, e.After)
 		h.tellOffer(pos, r)
 	})
-	return nil
 }
 
 // tellConversation pushes a conversation to whom it concerns. h.mu is held.
@@ -261,19 +260,16 @@ func (h *Hub) contactChanged(ctx context.Context, pos uint64, value []byte) erro
 		return nil
 	}
 	var list []*reading
-	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
-		list, err = readContact(tx, h.setup(), e.Contact)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	h.tell(pos, func() {
+	return h.readUnder(pos, func(setup *core.Setup) error {
+		return h.store.View(ctx, func(tx *store.Tx) (err error) {
+			list, err = readContact(tx, setup, e.Contact)
+			return err
+		})
+	}, func() {
 		for _, r := range list {
 			h.tellConversation(pos, r, nil, r.conversation.Audience())
 		}
 	})
-	return nil
 }
 
 func readContact(tx *store.Tx, setup *core.Setup, contact core.ID) ([]*reading, error) {
@@ -326,10 +322,10 @@ func readPresence(tx *store.Tx, agent string, pos uint64) (*slot, error) {
 	return &slot{key: slotKey{kind: slotPresence, id: agent}, seq: pos, body: body}, nil
 }
 
-func (h *Hub) read(ctx context.Context, id core.ID) (*reading, error) {
+func (h *Hub) read(ctx context.Context, setup *core.Setup, id core.ID) (*reading, error) {
 	var r *reading
 	err := h.store.View(ctx, func(tx *store.Tx) (err error) {
-		r, err = readConversation(tx, h.setup(), id)
+		r, err = readConversation(tx, setup, id)
 		return err
 	})
 	return r, err

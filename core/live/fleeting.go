@@ -36,7 +36,7 @@ func (h *Hub) typing(ctx context.Context, s *socket, conversation string) {
 
 // CustomerTyping tells the agents concerned that the customer is writing.
 func (h *Hub) CustomerTyping(ctx context.Context, conversation core.ID) {
-	r, err := h.read(ctx, conversation)
+	r, err := h.read(ctx, h.setup(), conversation)
 	if err != nil || r.conversation == nil {
 		return
 	}
@@ -110,7 +110,7 @@ func (h *Hub) sighted(ctx context.Context, s *socket, conversation string) (*cor
 	if err != nil {
 		return nil, nil
 	}
-	r, err := h.read(ctx, id)
+	r, err := h.read(ctx, h.setup(), id)
 	if err != nil || r.conversation == nil {
 		return nil, nil
 	}

@@ -160,10 +160,29 @@ func (h *Hub) restart() {
 func (h *Hub) SetupChanged() { h.checkSetup() }
 
 func (h *Hub) checkSetup() {
-	now := h.setup()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.adopt(now)
+	h.adopt(h.setup()) // asked for under mu, so that an older one is never adopted after a newer one
+}
+
+// readUnder reads with the configuration of the moment and hands on what was read. Where another one was adopted
+// meanwhile it reads again: the sockets have been given, or are about to be given, snapshots with the newer names, which
+// the older ones must not follow.
+func (h *Hub) readUnder(pos uint64, read func(*core.Setup) error, hand func()) error {
+	for {
+		setup := h.setup()
+		if err := read(setup); err != nil {
+			return err
+		}
+		h.mu.Lock()
+		if setup == h.applied || setup == h.setup() {
+			hand()
+			h.pos = pos
+			h.mu.Unlock()
+			return nil
+		}
+		h.mu.Unlock()
+	}
 }
 
 // sameNames reports whether lists show the same names under two configurations.

@@ -76,12 +76,12 @@ func (h *Hub) Serve(ctx context.Context, conn Conn, sub Subscriber) error {
 }
 
 func (h *Hub) join(sub Subscriber) (*socket, error) {
-	setup := h.setup()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, core.Errorf(core.Unavailable, "the server is stopping")
 	}
+	setup := h.setup()
 	h.adopt(setup)
 	v, ok := newViewer(setup, sub.Agent)
 	if !ok {

@@ -149,16 +149,25 @@ func (h *Hub) begin(ctx context.Context, s *socket) ([]snapshotFrame, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	stale := h.reconcile(s, snap.list)
+	stale, err := h.reconcile(s, snap.list)
+	if err != nil {
+		return nil, err
+	}
 	return snap.frames(seq, v.agent.ID, stale, h.rings), nil
 }
 
 // reconcile compares what was read for one socket with what the hub has pushed to it meanwhile. What the hub read
 // earlier is dropped; the offers of what the hub read later are stale, and returned. h.mu is held.
-func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool) {
+//
+// Of a socket that is ending nothing is known: what was pushed to it is gone. Its client may still be reached, but must
+// not be told of an offer whose end the hub has passed already.
+func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool, err error) {
 	stale = make(map[core.ID]bool)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.code != 0 {
+		return nil, errEnding
+	}
 	s.floor = make(map[core.ID]uint64, len(list))
 	for _, r := range list {
 		c := r.conversation
@@ -181,7 +190,7 @@ func (h *Hub) reconcile(s *socket, list []*reading) (stale map[core.ID]bool) {
 			h.noteRing(r.id, s.rings[r.id])
 		}
 	}
-	return stale
+	return stale, nil
 }
 
 // concern is what a replay found about one thing.
@@ -197,6 +206,8 @@ type missed struct {
 	contacts      map[core.ID]*concern
 	agents        map[string]*concern
 }
+
+var errEnding = errors.New("live: the socket is ending")
 
 var errTooOld = errors.New("live: the position is too old to resume from")
 
@@ -230,7 +241,10 @@ func (h *Hub) resume(ctx context.Context, s *socket, since uint64) ([]*slot, err
 	if s.viewer != v {
 		return nil, errTooOld
 	}
-	stale := h.reconcile(s, read)
+	stale, err := h.reconcile(s, read)
+	if err != nil {
+		return nil, err
+	}
 	kept := list[:0]
 	for _, n := range list {
 		if n.key.kind != slotOffer || !stale[n.conversation] {
