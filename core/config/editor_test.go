@@ -334,3 +334,38 @@ func TestDraftSettings(t *testing.T) {
 		t.Errorf("err %v", err)
 	}
 }
+
+// The elements of a list of secrets that stay are named by their place; files that are uploaded are stored like secrets.
+func TestListsOfSecretsAndUploadedFiles(t *testing.T) {
+	text := strings.NewReplacer(`"line"`, `"wide"`, "channel_id = \"1234567890\"\n", "", "channel_secret = \"s3cret-value\" # literal\n", "",
+		"channel_access_token = { env = \"LINE_SECRET\" }", "secrets = [\n  \"first-secret\", # old\n  { env = \"LINE_SECRET\" },\n  \"third-secret\",\n]").Replace(accountText)
+	b := newBench(t, text)
+	keep := func(n int64) any { return map[string]any{"keep": n} }
+	r := b.save(set("account", "shop-line", "settings.secrets", []any{keep(0), keep(1), "fourth-secret"}),
+		set("account", "shop-line", "settings.service_account", `{"private_key": "hush"}`))
+	if !r.Applied || len(b.drawer.texts) != 2 {
+		t.Fatalf("edited %+v, stored %v", r, b.drawer.texts)
+	}
+	now := read(t, b.path)
+	if !strings.Contains(now, "  \"first-secret\", # old\n  { env = \"LINE_SECRET\" },\n  { stored = \"") || strings.Contains(now, "third") ||
+		strings.Contains(now, "fourth") || strings.Contains(now, "hush") {
+		t.Errorf("the file is\n%s", now)
+	}
+	c, _ := b.source.Current()
+	settings := c.Setup(1).Accounts["shop-line"].Settings
+	if got := strings.Join(settings["secrets"].([]string), " "); got != "first-secret from-env fourth-secret" || settings["service_account"] != `{"private_key": "hush"}` {
+		t.Errorf("settings %v", settings)
+	}
+	list, _, err := b.Objects(t.Context(), "account", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list[0].Fields {
+		if f.Key == "settings.secrets" && (f.Value != nil || len(f.Items) != 3 || f.Items[0].Value != nil || f.Items[0].Fingerprint == "" || f.Items[1].Reference.Name != "LINE_SECRET") {
+			t.Errorf("shown as %+v", f)
+		}
+	}
+	if _, err := b.Save(t.Context(), Edit{Secrets: true, Changes: []Change{set("account", "shop-line", "settings.secrets", []any{keep(9)})}}); core.CodeOf(err) != core.Conflict {
+		t.Errorf("an element that is not there: %v", err)
+	}
+}

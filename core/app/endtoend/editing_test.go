@@ -219,6 +219,15 @@ func TestDraftIsValidated(t *testing.T) {
 	if token() != "failed" {
 		t.Errorf("a wrong token: %+v", out)
 	}
+	// A plugin that no account needs so far is started for it.
+	var bot struct {
+		Items []struct{ Name, State, Detail string } `json:"items"`
+	}
+	_, err = boss.Do(s.ctx, http.MethodPost, "/api/v1/plugins/telegram/validate", map[string]any{"settings": map[string]any{"bot_token": "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "api_url": "http://127.0.0.1:9"}, "test": true}, &bot)
+	s.must(err)
+	if len(bot.Items) == 0 || bot.Items[0].Name == "plugin" || bot.Items[0].Name == "validate" {
+		t.Errorf("a draft for a plugin that does not run: %+v", bot)
+	}
 	poor := s.join(harness.Supervisor.ID)
 	if _, err := poor.Do(s.ctx, http.MethodPost, "/api/v1/plugins/line/validate", map[string]any{}, nil); harness.StatusOf(err) != http.StatusForbidden {
 		t.Errorf("without the permission: %v", err)
