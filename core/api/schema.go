@@ -129,7 +129,7 @@ func schemas() object {
 		"Message": record(object{
 			"id": text, "conversation": id, "seq": whole, "kind": text, "from": record(object{"kind": text, "id": text, "name": text}),
 			"visibility": oneOf(core.Public, core.InternalNote), "text": text, "attachments": object{"type": "array", "items": ref("Attachment")},
-			"location": anything, "sticker": anything, "contacts": object{"type": "array", "items": anything}, "activity": anything, "quotes": whole,
+			"location": anything, "sticker": anything, "contacts": object{"type": "array", "items": record(object{"name": text, "phones": texts, "emails": texts}, "phones", "emails")}, "activity": anything, "quotes": whole,
 			"reactions": object{"type": "array", "items": record(object{"emoji": text, "by": text})},
 			"state":     oneOf(core.Received, core.Queued, core.Sent, core.Delivered, core.Read, core.Failed, core.Unknown),
 			"reason":    orNull("Reason"), "external_ids": texts, "occurred_at": time_, "created_at": time_, "edited_at": time_, "deleted_at": time_,
