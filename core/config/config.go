@@ -4,7 +4,8 @@
 // It knows core and TOML. It must not know storage engines, HTTP or the plugin protocol: what it needs of them comes
 // through [Environment] (secrets, plugin schemas), [History] (applied versions) and the apply function of [Source].
 //
-// Start reading at [Config], which mirrors the file, then [Decode]; example.toml explains every setting to people.
+// Start reading at [Config], which mirrors the file, then [Decode]; example.toml explains every setting to people. [Amend]
+// edits a text by object and field; [Editor] is everything around it.
 package config
 
 import (

@@ -70,6 +70,10 @@ func writable(path string) error {
 	if err != nil {
 		return err
 	}
+	dir := filepath.Dir(path)
+	if info := stat(dir); info != nil && (info.Mode().Perm()&0o222 == 0 || !mayWrite(dir)) {
+		return core.Errorf(core.Forbidden, "nothing can be written in %s, where an edit puts the new file before it takes the place of the old one", dir)
+	}
 	info := stat(path)
 	if info == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,16 @@ func TestEditThatIsRefusedWritesNothing(t *testing.T) {
 			}
 			return Edit{Changes: []Change{set("queue", "general", "name", "x")}}
 		}, core.Forbidden, "", "read-only"},
+		"read-only folder": {func(b *bench) Edit {
+			if err := os.Chmod(filepath.Dir(b.path), 0o555); err != nil {
+				b.t.Fatal(err)
+			}
+			b.t.Cleanup(func() { _ = os.Chmod(filepath.Dir(b.path), 0o700) }) // else the folder stays
+			if v := b.view(); v.Editable || v.Reason == "" {
+				b.t.Errorf("view %+v", v)
+			}
+			return Edit{Changes: []Change{set("queue", "general", "name", "x")}}
+		}, core.Forbidden, "", "nothing can be written"},
 		"needed by conversations": {func(b *bench) Edit {
 			b.check = core.Errorf(core.Conflict, "channel line is needed by 1 open conversation(s): 01X")
 			return Edit{Changes: []Change{remove("channel", "line", ""), remove("account", "shop-line", "")}}
