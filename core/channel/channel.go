@@ -87,13 +87,17 @@ type Source struct {
 	// SHA256 is the approved hash of the executable, checked before each start; nil for first-party plugins, which are
 	// this very binary.
 	SHA256 []byte
+	// Bundle is the approved copy of a third-party plugin; then everything above but Env is left empty.
+	Bundle *KeptBundle
+	// Demand: a third-party plugin is not run where the kernel cannot confine it.
+	Demand bool
 }
 
 // Alert is something that an administrator should know.
 type Alert struct {
 	Plugin  string
 	Account string // "" when it is about the whole plugin
-	Code    string // "plugin-failed", "plugin-recovered", "account-not-open", "request-not-understood", "spool-full"
+	Code    string // "plugin-failed", "plugin-recovered", "plugin-over-memory", "upgrade-failed", "account-not-open", "request-not-understood", "spool-full"
 	Text    string
 	Output  string // the plugin's last output
 }
@@ -139,10 +143,11 @@ type Host struct {
 	connections liveConnections
 	liveLimits  liveLimits
 
-	accounts atomic.Pointer[map[string]*account]
-	revision atomic.Uint64
-	journals sync.Map // plugin → *journal
-	leaving  sync.Map // plugin → chan struct{}: closed when its former supervisor has ended
+	accounts  atomic.Pointer[map[string]*account]
+	revision  atomic.Uint64
+	journals  sync.Map // plugin → *journal
+	strangers sync.Map // *subprocess of third parties
+	leaving   sync.Map // plugin → chan struct{}: closed when its former supervisor has ended
 
 	applying    sync.Mutex // one Apply or Stop at a time
 	mu          sync.Mutex // guards what follows
@@ -163,7 +168,7 @@ func New(o Options) (*Host, error) {
 		o.AccountConcurrency = 64
 	}
 	if o.Find == nil {
-		o.Find = selfSource
+		o.Find = SelfSource
 	}
 	if o.Alert == nil {
 		o.Alert = func(Alert) {}

@@ -36,9 +36,9 @@ var allowedEnvironment = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
-// selfSource runs a first-party plugin: this very binary, even when its file was replaced meanwhile, as
+// SelfSource runs a first-party plugin: this very binary, even when its file was replaced meanwhile, as
 // `guichet plugin NAME`.
-func selfSource(name string) (Source, bool) {
+func SelfSource(name string) (Source, bool) {
 	path := "/proc/self/exe"
 	if _, err := os.Readlink(path); err != nil {
 		if path, err = os.Executable(); err != nil {
@@ -67,7 +67,7 @@ func (pl *processLauncher) launch(ctx context.Context) (process, error) {
 	p.hide(pl.host.secrets(pl.plugin))
 	if err := p.start(ctx, pl.host, pl.plugin, source); err != nil {
 		p.end(false)
-		return nil, &launchError{err: err, output: p.out.tail()}
+		return nil, &launchError{err: whyNotRun(err, p.out.tail()), output: p.out.tail()}
 	}
 	return p, nil
 }
@@ -85,10 +85,22 @@ type subprocess struct {
 	goneOne sync.Once
 	endOne  sync.Once
 	reason  string
+	source  Source
+	kin     atomic.Pointer[kin] // of a third-party plugin; nil for others
+	forget  func()              // that it is a stranger's; nil for others
+	overuse atomic.Pointer[string]
 }
 
 func (p *subprocess) start(ctx context.Context, h *Host, name string, source Source) error {
-	sockets, work, err := directories(h.options.Data, name)
+	p.source = source
+	if source.Bundle != nil {
+		h.strangers.Store(p, nil)
+		p.forget = func() { h.strangers.Delete(p) }
+	}
+	if err := source.checkApproved(); err != nil {
+		return err
+	}
+	sockets, work, err := directories(h.options.Data, name, !h.runs(name))
 	if err != nil {
 		return err
 	}
@@ -117,6 +129,11 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			}
 			cmd.Dir = work
 			cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
+			if source.Bundle != nil {
+				if err := source.throughPrelude(cmd, work, sockets); err != nil {
+					return nil, err
+				}
+			}
 			var err error
 			if p.runner, err = newProcessRunner(cmd); err != nil {
 				return nil, err
@@ -162,10 +179,19 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 		return fmt.Errorf("connect: %w", err)
 	}
 	conn := dispensed.(*grpc.ClientConn)
+	if source.Bundle != nil {
+		p.kin.Store(newKin(p.runner.pid()))
+	}
 	if err := p.describe(ctx, h, name, conn); err != nil {
 		return err
 	}
-	return p.watch(conn)
+	if err := p.watch(conn); err != nil {
+		return err
+	}
+	if source.Bundle != nil {
+		go p.guardMemory(h, name, source.Bundle.Bundle)
+	}
+	return nil
 }
 
 func (p *subprocess) describe(ctx context.Context, h *Host, name string, conn *grpc.ClientConn) error {
@@ -177,6 +203,11 @@ func (p *subprocess) describe(ctx context.Context, h *Host, name string, conn *g
 	}
 	if manifest.GetId() != name {
 		return fmt.Errorf("it describes itself as %q, not %q", manifest.GetId(), name)
+	}
+	if p.source.Bundle != nil {
+		if err := p.source.Bundle.agrees(manifest); err != nil {
+			return err
+		}
 	}
 	h.described(name, manifest)
 	p.stubs = newClients(conn, manifest)
@@ -255,6 +286,9 @@ func (p *subprocess) count(ctx context.Context, method string, request, reply an
 // host: the group is killed beforehand, or endLimit after a gentle request.
 func (p *subprocess) end(gently bool) string {
 	p.endOne.Do(func() {
+		if p.forget != nil {
+			defer p.forget()
+		}
 		if p.runner == nil || p.runner.pid() == 0 {
 			if p.client != nil {
 				p.client.Kill()
@@ -262,6 +296,7 @@ func (p *subprocess) end(gently bool) string {
 			p.reason = "not started"
 			return
 		}
+		p.kin.Load().look()
 		if !gently {
 			p.runner.killGroup()
 		}
@@ -280,7 +315,11 @@ func (p *subprocess) end(gently bool) string {
 			p.cancel()
 		}
 		p.lost()
+		p.kin.Load().kill()
 		p.reason = p.runner.status()
+		if text := p.overuse.Load(); text != nil {
+			p.reason = *text
+		}
 	})
 	return p.reason
 }
@@ -296,9 +335,9 @@ func environment(lookup func(string) (string, bool)) []string {
 	return env
 }
 
-// directories makes the plugin's socket directory, empty, and its working directory. Sockets that a killed process left
-// behind go.
-func directories(data, name string) (sockets, work string, err error) {
+// directories makes the plugin's socket directory and its working directory. Sockets that a killed process left behind
+// go, when empty is true: while another process of the plugin runs, its own are among them.
+func directories(data, name string, empty bool) (sockets, work string, err error) {
 	if name == "" || strings.ContainsAny(name, `/\.`) {
 		return "", "", fmt.Errorf("%q is no name of a plugin", name)
 	}
@@ -315,7 +354,10 @@ func directories(data, name string) (sockets, work string, err error) {
 		}
 	}
 	work = filepath.Join(data, "plugins", name)
-	if err = os.RemoveAll(sockets); err == nil {
+	if empty {
+		err = os.RemoveAll(sockets)
+	}
+	if err == nil {
 		if err = os.MkdirAll(sockets, 0o700); err == nil {
 			err = os.MkdirAll(work, 0o700)
 		}

@@ -13,8 +13,11 @@ import (
 
 // PluginStatus is how a plugin is doing.
 type PluginStatus struct {
-	Name       string
-	Version    string // "" until it has described itself
+	Name    string
+	Version string // "" until it has described itself
+	Kind    string // KindBuiltIn, KindThirdParty
+	Hash    string // of a third-party plugin's approved bundle, in hex
+	Confinement
 	State      State
 	PID        int           // 0 unless it runs
 	Uptime     time.Duration // of the running process
@@ -59,6 +62,7 @@ func (h *Host) Status() []PluginStatus {
 	for _, name := range slices.Sorted(maps.Keys(supervisors)) {
 		s := supervisors[name]
 		status := s.status()
+		status.Kind, status.Hash, status.Confinement = h.kindOf(name, s.current.Load())
 		if m, ok := h.manifest(name); ok {
 			status.Version, status.Retirement = m.GetVersion(), m.GetRetirementNotice()
 		}

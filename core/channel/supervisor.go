@@ -97,10 +97,13 @@ type supervisor struct {
 	begin    sync.Once // of start
 	stopping context.Context
 	halt     context.CancelFunc
-	again    chan struct{} // asks for a start without waiting for the pause to end
-	bounced  chan struct{} // asks for the end of the running process, and a start
-	forgiven chan struct{} // says that the cause of the last exits is gone
-	spooling sync.RWMutex  // held for writing while a spooled request is handled that may end the process
+	again    chan struct{}   // asks for a start without waiting for the pause to end
+	upgrades chan chan error // asks for a process of another version; the answer says how it went
+	retiring sync.WaitGroup  // processes that drain because another has taken their place
+	retired  atomic.Int32    // how many there are
+	bounced  chan struct{}   // asks for the end of the running process, and a start
+	forgiven chan struct{}   // says that the cause of the last exits is gone
+	spooling sync.RWMutex    // held for writing while a spooled request is handled that may end the process
 	done     chan struct{}
 	stats    statistics
 
@@ -119,7 +122,7 @@ func newSupervisor(name string, l launcher, p policy, log *slog.Logger, alert fu
 	s := &supervisor{
 		name: name, launcher: l, policy: p, log: log.With("plugin", name), alert: alert,
 		ready: func(context.Context, *live) {}, serving: func(*live) {}, upkeep: func(context.Context) {},
-		again: make(chan struct{}, 1), bounced: make(chan struct{}, 1), forgiven: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
+		again: make(chan struct{}, 1), bounced: make(chan struct{}, 1), upgrades: make(chan chan error), forgiven: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}), state: Stopped,
 	}
 	s.stopping, s.halt = context.WithCancel(context.Background())
 	return s
@@ -173,6 +176,7 @@ func (s *supervisor) set(state State, nextAt time.Time) {
 func (s *supervisor) run() {
 	defer close(s.done)
 	defer s.set(Stopped, time.Time{})
+	defer s.retiring.Wait()
 	var (
 		row   int         // exits in a row, without a healthy run between them
 		exits []time.Time // within policy.failWithin
@@ -258,7 +262,11 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 	s.log.Info("the plugin runs", "pid", p.pid(), "start", generation)
 	s.serving(l)
 
-	reason, asked := s.attend(l, healthy)
+	reason, asked, next := s.attend(l, healthy)
+	for next != nil {
+		l, p = next, next.process
+		reason, asked, next = s.attend(l, healthy)
+	}
 	s.current.Store(nil) // calls that come from here on wait for the next process
 	if s.stopping.Err() == nil {
 		s.set(Starting, time.Time{})
@@ -285,8 +293,8 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 }
 
 // attend watches a running process until it ends, has to be ended, or is to be stopped. It returns why it has to be
-// ended.
-func (s *supervisor) attend(l *live, healthy func()) (reason string, asked bool) {
+// ended, or the process that has taken its place.
+func (s *supervisor) attend(l *live, healthy func()) (reason string, asked bool, next *live) {
 	trusted := time.NewTimer(s.policy.healthyAfter)
 	defer trusted.Stop()
 	ticker := time.NewTicker(s.policy.healthEvery)
@@ -296,11 +304,17 @@ func (s *supervisor) attend(l *live, healthy func()) (reason string, asked bool)
 	for {
 		select {
 		case <-l.exited():
-			return "", false
+			return "", false, nil
 		case <-s.stopping.Done():
-			return "", false
+			return "", false, nil
 		case <-s.bounced:
-			return "somebody asked for a restart", true
+			return "somebody asked for a restart", true, nil
+		case answer := <-s.upgrades:
+			next, err := s.succeed(l)
+			answer <- err
+			if err == nil {
+				return "", false, next
+			}
 		case <-trusted.C:
 			healthy()
 		case <-s.forgiven:
@@ -330,7 +344,7 @@ func (s *supervisor) attend(l *live, healthy func()) (reason string, asked bool)
 			misses++
 			s.log.Warn("the plugin missed a health check", "misses", misses, "error", err)
 			if misses >= s.policy.healthMisses {
-				return fmt.Sprintf("it did not answer %d health checks in a row", misses), false
+				return fmt.Sprintf("it did not answer %d health checks in a row", misses), false, nil
 			}
 		}
 	}
