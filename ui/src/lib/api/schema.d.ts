@@ -947,6 +947,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plugins/{plugin}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a plugin wrote since the server's start, oldest first; without after, the newest lines. */
+        get: operations["get-plugins-plugin-log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plugins/{plugin}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a plugin finish what it is doing and start it again; other plugins are not touched. */
+        post: operations["post-plugins-plugin-restart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins/{plugin}/schema": {
         parameters: {
             query?: never;
@@ -1100,6 +1134,7 @@ export interface components {
                 workstream: string;
             }[];
             enabled: boolean;
+            fetching: components["schemas"]["Fetching"] | null;
             id: string;
             kept_back: number;
             /** Format: date-time */
@@ -1120,6 +1155,7 @@ export interface components {
             }[];
             retired: boolean;
             state: string;
+            subscription: components["schemas"]["Subscription"] | null;
             test: boolean;
         };
         Accounts: {
@@ -1525,6 +1561,13 @@ export interface components {
             output?: string;
             reason: string;
         };
+        Fetching: {
+            /** Format: date-time */
+            next: string | null;
+            problem: string;
+            /** Format: date-time */
+            reached_at: string | null;
+        };
         Found: {
             contacts: components["schemas"]["Contact"][];
             conversations: components["schemas"]["Conversation"][];
@@ -1571,7 +1614,11 @@ export interface components {
         Message: {
             activity?: Record<string, never>;
             attachments: components["schemas"]["Attachment"][];
-            contacts?: Record<string, never>[];
+            contacts?: {
+                emails?: string[];
+                name: string;
+                phones?: string[];
+            }[];
             conversation: string;
             /** Format: date-time */
             created_at: string;
@@ -1650,6 +1697,14 @@ export interface components {
         };
         Plugin: {
             accounts: string[];
+            calls: {
+                calls: number;
+                errors: number;
+                mean_ms: number;
+                method: string;
+                p50_ms: number;
+                p99_ms: number;
+            }[];
             /** @enum {string} */
             kind: "built-in";
             last_exit: components["schemas"]["Exit"] | null;
@@ -1665,6 +1720,15 @@ export interface components {
             state: string;
             uptime_ms: number;
             version: string;
+        };
+        PluginLog: {
+            items: {
+                /** Format: date-time */
+                at: string;
+                number: number;
+                text: string;
+            }[];
+            next: number;
         };
         PluginSchema: {
             address: components["schemas"]["Setting"][];
@@ -1811,6 +1875,17 @@ export interface components {
         SignIns: {
             items: components["schemas"]["SignInView"][];
             next: string;
+        };
+        Subscription: {
+            /** Format: date-time */
+            at: string;
+            checks: components["schemas"]["Check"][];
+            /** Format: date-time */
+            failed_at: string | null;
+            last_failure: string;
+            problem: string;
+            /** Format: date-time */
+            registered_at: string | null;
         };
         Trace: {
             items: components["schemas"]["TraceEntry"][];
@@ -6773,6 +6848,159 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-plugins-plugin-log": {
+        parameters: {
+            query?: {
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                plugin: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginLog"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "post-plugins-plugin-restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
