@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/api"
 	"github.com/guichet/guichet/core/config"
-	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
 
 // pluginForms is what the admin center needs of plugins to make accounts of them.
@@ -23,18 +21,14 @@ func (f pluginForms) DescribePlugin(name string) (api.PluginDescription, bool) {
 	if !found || !known {
 		return api.PluginDescription{}, false
 	}
+	verification := ""
+	if v := m.GetVerification(); v != nil {
+		verification = v.GetAlgorithm() + " in " + v.GetHeader()
+	}
 	return api.PluginDescription{
 		PluginSchema: schema, Name: m.GetName(), Version: m.GetVersion(), Callbacks: f.app.callbacks(name), Retirement: m.GetRetirementNotice(),
-		Documentation: m.GetDocumentationUrl(), Verification: verificationOf(m.GetVerification()), Services: slices.Clone(m.GetServices()),
+		Documentation: m.GetDocumentationUrl(), Verification: verification, Services: slices.Clone(m.GetServices()),
 	}, true
-}
-
-// verificationOf says in words how the host verifies a plugin's requests while the plugin is down.
-func verificationOf(v *channelv1.Verification) string {
-	if v == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s in %s", v.GetAlgorithm(), v.GetHeader())
 }
 
 // ValidateDraft checks settings and asks the plugin to check them against its provider.

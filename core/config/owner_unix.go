@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
+// writeAccess is W_OK of access(2).
+const writeAccess = 2
+
 // mayWrite reports whether this process may make files in a folder.
-func mayWrite(dir string) bool { return unix.Access(dir, unix.W_OK) == nil }
+func mayWrite(dir string) bool { return syscall.Access(dir, writeAccess) == nil }
 
 // keepOwner gives f the owner of old where this process may: when root edits the file of a service, the service must
 // be able to read and edit it afterwards.
