@@ -85,18 +85,20 @@ func confinementUnder(p Permissions, can ability) (c Confinement) {
 func (c *Confinement) network(p Permissions, can ability) {
 	yes := func(format string, args ...any) { c.Enforced = append(c.Enforced, fmt.Sprintf(format, args...)) }
 	no := func(format string, args ...any) { c.NotEnforced = append(c.NotEnforced, fmt.Sprintf(format, args...)) }
-	if can.landlock < landlockNetwork {
+	none := !p.Network && len(p.Listen) == 0
+	switch {
+	case none && can.seccomp:
+		yes("Network: none, neither TCP nor UDP.")
+		return
+	case can.landlock < landlockNetwork:
 		no("Network: it can connect and listen anywhere, because the kernel's Landlock is too old or missing.")
 		return
-	}
-	ports := p.connectPorts()
-	switch {
 	case !p.Network:
 		yes("Network: it can open no TCP connections.")
 	case len(p.Hosts) == 0:
-		no("Network: it asked for all of it, and has it.")
+		no("Network: it asked to connect to any host, and may.")
 	default:
-		yes("Network: TCP connections to the ports %s only.", numbers(ports))
+		yes("Network: TCP connections to the ports %s only.", numbers(p.connectPorts()))
 		no("Network hosts (%s): the kernel limits ports, not names.", strings.Join(p.Hosts, ", "))
 	}
 	if len(p.Listen) == 0 {
@@ -105,6 +107,9 @@ func (c *Confinement) network(p Permissions, can ability) {
 		yes("Listening: on the TCP ports %s only.", numbers(p.Listen))
 	}
 	no("UDP: not limited, because the kernel's Landlock knows TCP only.")
+	if !can.seccomp {
+		no("Multipath TCP and SCTP: not limited, because system calls cannot be filtered here.")
+	}
 }
 
 // connectPorts are the TCP ports of the hosts that a plugin named, DNS among them.

@@ -201,8 +201,8 @@ func restrict(spec *preludeSpec, interpreters []string) error {
 			}
 		}
 	}
-	if !spec.Allowed.Processes && canFilter() {
-		if err := filterForks(); err != nil {
+	if canFilter() {
+		if err := filterCalls(spec.Allowed); err != nil {
 			return fmt.Errorf("filter system calls: %w", err)
 		}
 	}
