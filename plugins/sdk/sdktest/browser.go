@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"testing"
 	"time"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
@@ -28,7 +27,7 @@ type Stream struct {
 }
 
 // Connect opens a stream, as the host does once after each start. The test's end closes it.
-func (p *Plugin) Connect(t testing.TB) *Stream {
+func (p *Plugin) Connect(t T) *Stream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stream, err := p.Live.Connect(ctx)

@@ -26,7 +26,8 @@ type Host struct {
 	cursor   *channelv1.Cursor
 	cursors  map[string][]byte // by account and name
 	loose    int               // batches of events that came without a cursor
-	held     *heldReceive      // what the next Receive waits for
+	held     *heldReceive      // what the next Receive waits for, before it stores
+	answers  *heldReceive      // the same, when it has stored
 	refusals int               // how many of the next ones with events fail
 	refused  chan struct{}     // closed with the first of them
 	state    map[string]stateValue
@@ -84,6 +85,15 @@ func (h *Host) HoldReceive() (came <-chan struct{}, release func()) {
 	return held.came, func() { close(held.let) }
 }
 
+// holdAnswer lets the next Receive store and then wait with the answer until release is called.
+func (h *Host) holdAnswer() (stored <-chan struct{}, release func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	held := &heldReceive{make(chan struct{}), make(chan struct{})}
+	h.answers = held
+	return held.came, func() { close(held.let) }
+}
+
 // RefuseReceive makes the next n calls of Receive that bring events fail; refused is closed with the first of them.
 func (h *Host) RefuseReceive(n int) (refused <-chan struct{}) {
 	h.mu.Lock()
@@ -103,7 +113,7 @@ func (h *Host) Cursor(account, name string) []byte {
 func (h *Host) Receive(ctx context.Context, r *channelv1.ReceiveRequest) (*channelv1.ReceiveResponse, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if held := h.held; held != nil {
+	if held := h.held; held != nil && len(r.GetEvents()) > 0 {
 		h.held = nil
 		close(held.came)
 		h.mu.Unlock()
@@ -131,6 +141,16 @@ func (h *Host) Receive(ctx context.Context, r *channelv1.ReceiveRequest) (*chann
 		h.cursors[r.GetAccount()+"|"+c.GetName()] = bytes.Clone(c.GetValue())
 	case len(r.GetEvents()) > 0:
 		h.loose++
+	}
+	if held := h.answers; held != nil && len(r.GetEvents()) > 0 {
+		h.answers = nil
+		close(held.came)
+		h.mu.Unlock()
+		select {
+		case <-held.let:
+		case <-ctx.Done():
+		}
+		h.mu.Lock()
 	}
 	return &channelv1.ReceiveResponse{Stored: uint32(len(r.GetEvents()))}, nil //nolint:gosec // a count
 }

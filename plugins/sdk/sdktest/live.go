@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -20,7 +19,7 @@ func LiveRequest(r *channelv1.HTTPRequest, hello []byte) Option {
 }
 
 // live puts the live connections of a plugin through what browsers, and the host, do.
-func (s *suite) live(t *testing.T) {
+func (s *suite) live(t T) {
 	if !s.serves(channelv1.Live_ServiceDesc.ServiceName) {
 		t.Skip("the plugin has no live connections")
 	}
@@ -50,17 +49,8 @@ func (s *suite) live(t *testing.T) {
 	s.liveClosing(t, stream)
 }
 
-func (s *suite) healthy(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if r, err := s.Channel.Health(ctx, &channelv1.HealthRequest{}); err != nil || !r.GetHealthy() {
-		t.Errorf("health: %v, %v", r, err)
-	}
-}
-
 // accepted opens the connection that the plugin is known to accept, and says hello.
-func (s *suite) accepted(t *testing.T, stream *Stream) *Browser {
+func (s *suite) accepted(t T, stream *Stream) *Browser {
 	t.Helper()
 	r := proto.CloneOf(s.upgrade)
 	r.Account = "a"
@@ -80,7 +70,7 @@ func (s *suite) accepted(t *testing.T, stream *Stream) *Browser {
 }
 
 // liveTalk sends more than the credit of one window: what is consumed is credited.
-func (s *suite) liveTalk(t *testing.T, stream *Stream) {
+func (s *suite) liveTalk(t T, stream *Stream) {
 	b := s.accepted(t, stream)
 	stop := make(chan struct{})
 	go func() { // reads, as browsers do
@@ -116,7 +106,7 @@ func (s *Stream) leave(b *Browser) {
 }
 
 // liveNonsense says what no page of ours would say: other connections do not notice.
-func (s *suite) liveNonsense(t *testing.T, stream *Stream) {
+func (s *suite) liveNonsense(t T, stream *Stream) {
 	other := s.accepted(t, stream)
 	for _, nonsense := range [][]byte{
 		{}, []byte("{"), []byte("null"), []byte("[]"), []byte("{}"), []byte("\x00\xff"), bytes.Repeat([]byte("["), channelv1.LiveMaxPayloadBytes),
@@ -138,7 +128,7 @@ func (s *suite) liveNonsense(t *testing.T, stream *Stream) {
 }
 
 // liveClosing closes the account, breaks the stream and drains the plugin while connections are open.
-func (s *suite) liveClosing(t *testing.T, stream *Stream) {
+func (s *suite) liveClosing(t T, stream *Stream) {
 	b := s.accepted(t, stream)
 	if _, err := s.Channel.Close(t.Context(), &channelv1.CloseRequest{Account: "a"}); err != nil {
 		t.Fatalf("close the account: %v", err)

@@ -138,6 +138,9 @@ func TestFakeConversations(t *testing.T) {
 		}
 		told <- "over"
 	}()
+	if err := s.Conversations.Watched(ctx, "a", wire, 1); err != nil {
+		t.Fatal(err)
+	}
 	for range conversations.Watch(ctx, thread, "") {
 		break
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"testing"
 	"time"
 
 	"google.golang.org/grpc"
@@ -31,15 +30,29 @@ func Pulls(source Source) Option { return func(s *suite) { s.source = &source } 
 // quiet is how long the suite watches for something that must not happen.
 const quiet = 300 * time.Millisecond
 
-// pull has events pulled, and looks whether anything is lost or told too early when the host is slow, fails or ends the
-// call.
-func (s *suite) pull(t *testing.T) {
+// pulling looks whether the plugin pulls, and where from.
+func (s *suite) pulling(t T) *suite {
 	if !s.serves(channelv1.Pull_ServiceDesc.ServiceName) {
 		t.Skip("the plugin does not pull")
 	}
 	if s.source == nil {
-		t.Fatal("the plugin pulls: name a fake of its provider with sdktest.Pulls")
+		t.Skip("no fake of the provider was given to pull from: name one (sdktest.Pulls; in the fixtures: \"pull\")")
 	}
+	return s
+}
+
+// openPulled opens the account that is pulled for.
+func (s *suite) openPulled(t T) {
+	t.Helper()
+	settings := maps.Clone(s.settings)
+	maps.Copy(settings, s.source.Settings)
+	s.Open(t, "a", settings)
+}
+
+// pull has events pulled, and ends it in every way.
+func (s *suite) pull(t T) {
+	s = s.begin(t, s.pulled).pulling(t)
+	base, _ := s.Host.came(t)
 	stream, err := s.Pull.Pull(t.Context(), &channelv1.PullRequest{Account: "unknown"})
 	if err == nil {
 		_, err = stream.Recv()
@@ -47,27 +60,20 @@ func (s *suite) pull(t *testing.T) {
 	if status.Code(err) != codes.NotFound {
 		t.Errorf("pulling for an account that is not open: %v", err)
 	}
-	settings := maps.Clone(s.settings)
-	maps.Copy(settings, s.source.Settings)
-	s.Open(t, "a", settings)
-
+	s.openPulled(t)
 	p := s.pulls(t)
 	s.source.Put(3)
-	p.arrived(t, 3)
+	p.arrived(t, base+3)
 	if !p.reached(t) {
 		t.Error("the host was not told that the provider answered")
 	}
-
-	s.pullSlowHost(t, p)
-	p.stop(t)
-	p = s.pullFailingHost(t)
 	p.stop(t)
 
-	before := len(s.Host.mustIDs(t))
+	_, before := s.Host.came(t)
 	p = s.pulls(t)
 	s.source.Put(1)
-	p.arrived(t, 6)
-	if again := len(s.Host.mustIDs(t)); again != before+1 {
+	p.arrived(t, base+4)
+	if _, again := s.Host.came(t); again != before+1 {
 		t.Errorf("after the stored cursor %d events came for one that is new: what the cursor has passed came again", again-before)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -79,8 +85,17 @@ func (s *suite) pull(t *testing.T) {
 	p.ends(t, "the drain")
 }
 
-// pullSlowHost keeps a batch waiting: meanwhile the provider is asked for nothing.
-func (s *suite) pullSlowHost(t *testing.T, p *pulled) {
+// slowHost keeps a batch waiting, and then refuses one.
+func (s *suite) slowHost(t T) {
+	s = s.begin(t, s.pulled).pulling(t)
+	base, _ := s.Host.came(t)
+	s.openPulled(t)
+	p := s.pulls(t)
+	s.source.Put(1)
+	p.arrived(t, base+1) // whatever the provider still has comes before it
+	different, _ := s.Host.came(t)
+
+	// Meanwhile the provider is asked for nothing.
 	came, release := s.Host.HoldReceive()
 	s.source.Put(1)
 	select {
@@ -94,12 +109,11 @@ func (s *suite) pullSlowHost(t *testing.T, p *pulled) {
 		t.Errorf("the provider was asked %d times before the host had stored the batch: what it holds would be lost with a crash", now-asked)
 	}
 	release()
-	p.arrived(t, 4)
-}
+	p.arrived(t, different+1)
+	p.stop(t)
 
-// pullFailingHost does not take a batch: it comes again, in this call or the next.
-func (s *suite) pullFailingHost(t *testing.T) *pulled {
-	p := s.pulls(t)
+	// A batch that the host does not take comes again, in this call or the next.
+	p = s.pulls(t)
 	refused := s.Host.RefuseReceive(1)
 	s.source.Put(1)
 	select {
@@ -107,17 +121,55 @@ func (s *suite) pullFailingHost(t *testing.T) *pulled {
 	case <-time.After(patience):
 		t.Fatal("a new event did not come")
 	}
-	deadline := time.Now().Add(patience)
-	for len(s.Host.mustIDs(t)) < 5 {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if now, _ := s.Host.came(t); now >= different+2 {
+			break
+		}
 		if p.over() {
 			p = s.pulls(t) // as the host does, with the cursor that it has
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("a batch that the host did not take was lost: ask the provider for more, or let it forget, only when emit has returned")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	return p
+	p.stop(t)
+}
+
+// restartPull kills the plugin between emit and cursor: before the host has stored the batch, and after, when the plugin
+// has not learned it yet. It goes on from the cursor that is stored.
+func (s *suite) restartPull(t T) {
+	begin := func() (*suite, *Launched, *pulled) {
+		l := s.launch(t, s.pulled)
+		run := s.with(l.Plugin)
+		run.openPulled(t)
+		return run, l, run.pulls(t)
+	}
+	base, _ := s.pulled.came(t)
+	run, l, p := begin()
+	run.source.Put(1)
+	p.arrived(t, base+1)
+	different, before := run.Host.came(t)
+	for i, hold := range []func() (<-chan struct{}, func()){run.Host.HoldReceive, run.Host.holdAnswer} {
+		came, release := hold()
+		run.source.Put(1)
+		select {
+		case <-came:
+		case <-time.After(patience):
+			t.Fatal("a new event did not come")
+		}
+		l.Kill()
+		release()
+		run, l, p = begin()
+		different++
+		if i == 1 {
+			run.source.Put(1) // so that there is something to wait for
+			different++
+		}
+		p.arrived(t, different)
+	}
+	if _, now := run.Host.came(t); now-before != 3 {
+		t.Errorf("%d events came for 3 that were new: what the cursor has passed came again", now-before)
+	}
 }
 
 // pulled is a Pull under way.
@@ -130,7 +182,7 @@ type pulled struct {
 }
 
 // pulls begins a Pull where the host's cursor stands.
-func (s *suite) pulls(t *testing.T) *pulled {
+func (s *suite) pulls(t T) *pulled {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -165,22 +217,19 @@ func (p *pulled) over() bool {
 }
 
 // arrived waits until the host has n different events, each with a cursor behind it.
-func (p *pulled) arrived(t *testing.T, n int) {
+func (p *pulled) arrived(t T, n int) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		ids := map[string]bool{}
-		for _, id := range p.suite.Host.mustIDs(t) {
-			ids[id] = true
-		}
-		if len(ids) >= n && p.suite.Host.Cursor("a", channelv1.PullCursor) != nil {
+		different, _ := p.suite.Host.came(t)
+		if different >= n && p.suite.Host.Cursor("a", channelv1.PullCursor) != nil {
 			break
 		}
 		switch {
 		case p.over():
-			t.Fatalf("the pull ended by itself with %d of %d events: %v", len(ids), n, p.err)
-		case time.Now().After(deadline) && len(ids) < n:
-			t.Fatalf("%d of %d events came", len(ids), n)
+			t.Fatalf("the pull ended by itself with %d of %d events: %v", different, n, p.err)
+		case time.Now().After(deadline) && different < n:
+			t.Fatalf("%d of %d events came", different, n)
 		case time.Now().After(deadline):
 			t.Fatalf("events came without the cursor %q", channelv1.PullCursor)
 		}
@@ -191,7 +240,7 @@ func (p *pulled) arrived(t *testing.T, n int) {
 	}
 }
 
-func (p *pulled) reached(t *testing.T) bool {
+func (p *pulled) reached(t T) bool {
 	t.Helper()
 	select {
 	case r := <-p.news:
@@ -202,18 +251,16 @@ func (p *pulled) reached(t *testing.T) bool {
 }
 
 // stop closes the account, which ends its pull, and opens it again.
-func (p *pulled) stop(t *testing.T) {
+func (p *pulled) stop(t T) {
 	t.Helper()
 	if _, err := p.suite.Channel.Close(t.Context(), &channelv1.CloseRequest{Account: "a"}); err != nil {
 		t.Fatalf("close the account: %v", err)
 	}
 	p.ends(t, "the account")
-	settings := maps.Clone(p.suite.settings)
-	maps.Copy(settings, p.suite.source.Settings)
-	p.suite.Open(t, "a", settings)
+	p.suite.openPulled(t)
 }
 
-func (p *pulled) ends(t *testing.T, with string) {
+func (p *pulled) ends(t T, with string) {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -225,16 +272,16 @@ func (p *pulled) ends(t *testing.T, with string) {
 	}
 }
 
-// mustIDs returns the ids of the events that were received, in order.
-func (h *Host) mustIDs(t *testing.T) []string {
+// came tells how many different events were received, and how many all in all.
+func (h *Host) came(t T) (different, all int) {
 	t.Helper()
 	events, _ := h.Received()
-	ids := make([]string, 0, len(events))
+	ids := map[string]bool{}
 	for i, e := range events {
 		if e.GetId() == "" || e.GetKind() == nil {
 			t.Fatalf("event %d has no id or does not say what happened: %v", i, e)
 		}
-		ids = append(ids, e.GetId())
+		ids[e.GetId()] = true
 	}
-	return ids
+	return len(ids), len(events)
 }

@@ -2,7 +2,10 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
@@ -72,8 +75,31 @@ func (f *feed) after(ctx context.Context, number int) (events []int, err error) 
 	return events, nil
 }
 
+// ServeHTTP is how a plugin in another process asks for events behind one.
+func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	number, _ := strconv.Atoi(r.URL.Query().Get("after"))
+	if events, err := f.after(r.Context(), number); err == nil {
+		_ = json.NewEncoder(w).Encode(events) // who has gone needs no answer
+	}
+}
+
+// ask asks a feed for events behind one.
+func ask(ctx context.Context, url string, after int) (events []int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?after="+strconv.Itoa(after), nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	err = json.NewDecoder(answer.Body).Decode(&events)
+	return events, errors.Join(err, answer.Body.Close())
+}
+
 // puller is a channel on a feed; broken names the rule that it breaks.
 type puller struct {
+	url     string // of the feed
 	feed    *feed
 	account sdk.Account
 	broken  string
@@ -94,7 +120,7 @@ func (p *puller) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
 		return err
 	}
 	for {
-		numbers, err := p.feed.after(ctx, at)
+		numbers, err := ask(ctx, p.url, at)
 		if err != nil {
 			return err
 		}
@@ -107,10 +133,10 @@ func (p *puller) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
 		switch p.broken {
 		case "pull is early":
 			early, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
-			_, _ = p.feed.after(early, at) // the provider forgets
+			_, _ = ask(early, p.url, at) // the provider forgets
 			cancel()
 		case "pull asks meanwhile":
-			time.AfterFunc(50*time.Millisecond, func() { _, _ = p.feed.after(ctx, at) })
+			time.AfterFunc(50*time.Millisecond, func() { _, _ = ask(ctx, p.url, at) })
 		case "pull stores the cursor first":
 			if err := emit(ctx, reached); err != nil {
 				return err
@@ -172,22 +198,31 @@ func (p *puller) ListTemplates(context.Context) ([]sdk.MessageTemplate, error) {
 	return list, nil
 }
 
+type feedSettings struct {
+	URL string `setting:"url"`
+}
+
 // pulls is a plugin that does all of this, and the options that prove it.
-func pulls(broken string) (sdk.Plugin[struct{}], []Option) {
+func pulls(t *testing.T, broken string) (sdk.Plugin[feedSettings], []Option) {
 	f := newFeed()
 	f.keeps = broken == "pull forgets the cursor"
-	p := sdk.Plugin[struct{}]{
+	server := httptest.NewServer(f)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // of plugins that were killed
+		server.Close()
+	})
+	p := sdk.Plugin[feedSettings]{
 		Manifest: sdk.Manifest{
 			ID: "pulls", Name: "Pulls", Version: "1", Services: sdk.Services{Pull: true, Registration: true, Templates: true},
 		},
-		Open: func(_ context.Context, a sdk.Account, _ struct{}) (sdk.Channel, error) {
-			return &puller{feed: f, account: a, broken: broken}, nil
+		Open: func(_ context.Context, a sdk.Account, s feedSettings) (sdk.Channel, error) {
+			return &puller{feed: f, url: s.URL, account: a, broken: broken}, nil
 		},
 	}
-	return p, []Option{Pulls(Source{Put: f.put, Asked: f.count}), Registers(Registry{Address: f.registered}), Catalogue(map[string]any{})}
+	return p, []Option{Pulls(Source{Settings: map[string]any{"url": server.URL}, Put: f.put, Asked: f.count}), Registers(Registry{Address: f.registered}), Catalogue(map[string]any{})}
 }
 
 func TestGoodPullingPluginPasses(t *testing.T) {
-	p, options := pulls("")
+	p, options := pulls(t, "")
 	Run(t, p, options...)
 }

@@ -104,7 +104,7 @@ func TestRunBroken(t *testing.T) {
 	}
 	patience = 3 * time.Second
 	if strings.Contains(broken, " ") {
-		p, options := pulls(broken)
+		p, options := pulls(t, broken)
 		Run(t, p, options...)
 		return
 	}
@@ -117,10 +117,10 @@ func TestBrokenPluginsFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	for broken, want := range map[string]string{
-		"verification": "--- FAIL: TestRunBroken/forged_requests",
-		"panic":        "--- FAIL: TestRunBroken/forged_requests",
-		"ids":          "--- FAIL: TestRunBroken/genuine_requests",
-		"previous":     "--- FAIL: TestRunBroken/genuine_requests",
+		"verification": "--- FAIL: TestRunBroken/verification",
+		"panic":        "--- FAIL: TestRunBroken/verification",
+		"ids":          "--- FAIL: TestRunBroken/duplicates",
+		"previous":     "--- FAIL: TestRunBroken/duplicates",
 		"open":         "--- FAIL: TestRunBroken/accounts",
 		"callback":     "--- FAIL: TestRunBroken/manifest",
 

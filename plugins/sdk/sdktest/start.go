@@ -36,14 +36,29 @@ type Plugin struct {
 	revision      uint64
 }
 
+func newPlugin(conn *grpc.ClientConn, host *Host, conversations *Conversations) *Plugin {
+	return &Plugin{
+		Channel: channelv1.NewChannelClient(conn), Webhook: channelv1.NewWebhookClient(conn), Media: channelv1.NewMediaClient(conn),
+		Profiles: channelv1.NewProfilesClient(conn), Signals: channelv1.NewSignalsClient(conn),
+		Reconciler: channelv1.NewReconcilerClient(conn), Live: channelv1.NewLiveClient(conn),
+		Pull: channelv1.NewPullClient(conn), Registration: channelv1.NewRegistrationClient(conn),
+		Templates: channelv1.NewTemplatesClient(conn), Host: host, Conversations: conversations,
+	}
+}
+
 // Start serves p in this process and connects to it; the test's end closes both.
 func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
+	t.Helper()
+	return start(t, p, newHost())
+}
+
+func start[S any](t testing.TB, p sdk.Plugin[S], host *Host) *Plugin {
 	t.Helper()
 	served, err := sdk.Served(p)
 	if err != nil {
 		t.Fatalf("the plugin cannot be served: %v", err)
 	}
-	host, conversations := newHost(), newConversations()
+	conversations := newConversations()
 	client, server := plugin.TestPluginGRPCConn(t, true, map[string]plugin.Plugin{channelv1.PluginName: &both{served: served, host: host, conversations: conversations}})
 	t.Cleanup(func() {
 		// The closing client asks the server to stop; a second Stop beside it would be a race.
@@ -58,15 +73,7 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 	if err != nil {
 		t.Fatalf("connect to the plugin: %v", err)
 	}
-	conn := dispensed.(*grpc.ClientConn)
-	started := &Plugin{
-		Channel: channelv1.NewChannelClient(conn), Webhook: channelv1.NewWebhookClient(conn), Media: channelv1.NewMediaClient(conn),
-		Profiles: channelv1.NewProfilesClient(conn), Signals: channelv1.NewSignalsClient(conn),
-		Reconciler: channelv1.NewReconcilerClient(conn), Live: channelv1.NewLiveClient(conn),
-		Pull: channelv1.NewPullClient(conn), Registration: channelv1.NewRegistrationClient(conn),
-		Templates: channelv1.NewTemplatesClient(conn), Host: host,
-		Conversations: conversations,
-	}
+	started := newPlugin(dispensed.(*grpc.ClientConn), host, conversations)
 	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"})
 	if err != nil {
 		t.Fatalf("describe: %v", err)
@@ -75,7 +82,7 @@ func Start[S any](t testing.TB, p sdk.Plugin[S]) *Plugin {
 }
 
 // Account makes an account with a revision higher than all before.
-func (p *Plugin) Account(t testing.TB, id string, settings map[string]any) *channelv1.Account {
+func (p *Plugin) Account(t T, id string, settings map[string]any) *channelv1.Account {
 	t.Helper()
 	document, err := json.Marshal(settings)
 	if err != nil {
@@ -88,7 +95,7 @@ func (p *Plugin) Account(t testing.TB, id string, settings map[string]any) *chan
 }
 
 // Open opens an account, or replaces its settings.
-func (p *Plugin) Open(t testing.TB, id string, settings map[string]any) {
+func (p *Plugin) Open(t T, id string, settings map[string]any) {
 	t.Helper()
 	if _, err := p.Channel.Open(t.Context(), &channelv1.OpenRequest{Account: p.Account(t, id, settings)}); err != nil {
 		t.Fatalf("open account %s: %v", id, err)
