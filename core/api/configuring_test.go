@@ -76,6 +76,8 @@ func (e *openEditor) VersionDiffs(context.Context, config.Version) (changed, sin
 // openPlugins knows one plugin.
 type openPlugins struct{ drafts []Draft }
 
+func (p *openPlugins) PluginNames() []string { return []string{"line", "gone"} }
+
 func (p *openPlugins) DescribePlugin(name string) (PluginDescription, bool) {
 	return PluginDescription{
 		PluginSchema: core.PluginSchema{Settings: []core.SettingField{{Key: "token", Kind: core.SettingSecret}}, Consent: true},
@@ -105,6 +107,8 @@ func TestConfigurationEndpoints(t *testing.T) {
 		{"ada", "PATCH", "/configuration", patch, 403},
 		{"ada", "POST", "/configuration/versions/7/rollback", `{"base": "b1"}`, 403},
 		{"ada", "GET", "/plugins/line/schema", "", 403},
+		{"ada", "GET", "/plugin-schemas", "", 403},
+		{"root", "GET", "/plugin-schemas", "", 200},
 		{"root", "GET", "/configuration/file", "", 200},
 		{"root", "GET", "/configuration/objects/account?plugin=line", "", 200},
 		{"root", "GET", "/configuration/objects/account/shop", "", 200},

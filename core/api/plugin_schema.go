@@ -12,6 +12,8 @@ import (
 
 // Plugins is what the admin center needs to know of a plugin to make an account of it.
 type Plugins interface {
+	// PluginNames lists the plugins that an account can be made of.
+	PluginNames() []string
 	// DescribePlugin tells what a plugin says of itself, without running it.
 	DescribePlugin(name string) (PluginDescription, bool)
 	// ValidateDraft runs the live checks of an account that is not saved. Problems are those of its settings, which keep
@@ -88,15 +90,33 @@ func (s *Server) pluginSchema(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return core.Errorf(core.NotFound, "there is no plugin %q", name)
 	}
+	return response.JSON(w, http.StatusOK, s.showSchema(name, d))
+}
+
+// pluginSchemas describes every plugin that an account can be made of.
+func (s *Server) pluginSchemas(w http.ResponseWriter, _ *http.Request) error {
+	if s.Plugins == nil {
+		return core.Errorf(core.Unavailable, "plugins cannot be described here")
+	}
+	list := []pluginSchemaView{}
+	for _, name := range s.Plugins.PluginNames() {
+		if d, ok := s.Plugins.DescribePlugin(name); ok {
+			list = append(list, s.showSchema(name, d))
+		}
+	}
+	return response.List(w, list)
+}
+
+func (s *Server) showSchema(name string, d PluginDescription) pluginSchemaView {
 	callbacks := append([]Callback{}, d.Callbacks...)
 	for i := range callbacks {
 		callbacks[i].URL = s.PublicURL + channelsPrefix + "{account}/" + callbacks[i].Path
 	}
-	return response.JSON(w, http.StatusOK, pluginSchemaView{
+	return pluginSchemaView{
 		Plugin: name, Name: d.Name, Version: d.Version, Settings: showSettings(d.Settings), Address: showSettings(d.Address), Callbacks: callbacks,
 		Consent: d.Consent, Live: d.Live, Retirement: d.Retirement, Documentation: d.Documentation, Verification: d.Verification,
 		Services: append([]string{}, d.Services...),
-	})
+	}
 }
 
 // validateDraft checks settings against the provider before they are saved. They are sent there, so it takes the

@@ -40,6 +40,9 @@ func (s *Server) configurationTable() []route {
 			summary: "Put a version back, with its secrets, as a new version.", body: "RollBack", answers: answers{200: "ConfigurationEdited"},
 			problems: []int{404, 409},
 		}),
+		v1(get, "/plugin-schemas", auth.Oversee, s.pluginSchemas, operation{
+			summary: "The plugins that an account can be made of, with what each asks of it.", answers: answers{200: "PluginSchemas"},
+		}),
 		v1(get, "/plugins/:plugin/schema", auth.Oversee, s.pluginSchema, operation{
 			summary: "What a plugin asks of an account: its settings, addresses and callbacks, whether consent is needed.",
 			answers: answers{200: "PluginSchema"}, problems: []int{404},
@@ -102,6 +105,7 @@ func configurationSchemas() object {
 			"callbacks": object{"type": "array", "items": record(object{"path": text, "url": text, "title": text, "help": text})},
 			"consent":   yes, "live": yes, "retirement_notice": text, "documentation_url": text, "verification": text, "services": texts,
 		}),
+		"PluginSchemas": listOf("PluginSchema"),
 		"ValidateDraft": record(object{"id": text, "test": yes, "settings": anything}, "id", "test", "settings"),
 		"DraftChecks":   record(object{"items": object{"type": "array", "items": ref("Check")}, "problems": problems}),
 	}

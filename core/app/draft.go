@@ -14,6 +14,9 @@ type pluginForms struct{ app *App }
 
 var _ api.Plugins = pluginForms{}
 
+// PluginNames lists the plugins that an account can be made of.
+func (f pluginForms) PluginNames() []string { return f.app.data.environment.Plugins() }
+
 // DescribePlugin tells what a plugin says of itself.
 func (f pluginForms) DescribePlugin(name string) (api.PluginDescription, bool) {
 	m, found := f.app.host.Manifest(name)
