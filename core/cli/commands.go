@@ -36,6 +36,7 @@ func init() {
 		{name: "user disable", words: "EMAIL", least: 1, most: 1, help: "Keeps a person from signing in.", run: withEmail("user disable")},
 		{name: "user enable", words: "EMAIL", least: 1, most: 1, help: "Lets a disabled person sign in again.", run: withEmail("user enable")},
 		{name: "plugin list", help: "Lists the channels that this program can run.", run: pluginList},
+		{name: "plugin test", words: "BIN [ARGUMENT …]", least: 1, most: 100, help: "Puts a plugin, in any language, through the conformance suite and reports each requirement.", flags: pluginTestFlags, run: pluginTest},
 		{name: "route explain", words: "CONVERSATION", least: 1, most: 1, help: "Tells why a conversation went where it went.", run: routeExplain},
 		{name: "backup", words: "FILE", least: 1, most: 1, help: "Writes a backup while the server runs, and reads it back to check it.", flags: backupFlags, run: backup},
 		{name: "restore", words: "FILE", least: 1, most: 1, help: "Unpacks a backup into an empty data directory.", run: restore},
