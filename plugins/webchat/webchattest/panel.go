@@ -85,6 +85,8 @@ type Panel struct {
 	settled  map[string]Frame // accepted, refused or later, by id, for those who wait
 	lost     error            // why the last link ended
 	older    int              // pages that have come
+	// olderAfter is how long the server wants the next question for older messages to wait; 0: it said nothing.
+	olderAfter time.Duration
 }
 
 // link is a way to the server. What comes is given to Panel.take, its end to Panel.cut.

@@ -117,12 +117,22 @@ func (p *Panel) Older(ctx context.Context) (more bool, err error) {
 	if len(positions) == 0 {
 		return false, nil
 	}
-	if err := p.say(ctx, map[string]any{"t": "older", "before": positions[0]}); err != nil {
-		return false, err
+	for {
+		if err := p.say(ctx, map[string]any{"t": "older", "before": positions[0]}); err != nil {
+			return false, err
+		}
+		var pause time.Duration
+		err = p.until(ctx, func() (bool, error) {
+			more, pause, p.olderAfter = p.more, p.olderAfter, 0
+			return p.older > pages || pause > 0, p.lost
+		})
+		if err != nil || pause == 0 {
+			return more, err
+		}
+		select { // the server asked to be asked later
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false, fmt.Errorf("webchattest: %w", context.Cause(ctx))
+		}
 	}
-	err = p.until(ctx, func() (bool, error) {
-		more = p.more
-		return p.older > pages, p.lost
-	})
-	return more, err
 }

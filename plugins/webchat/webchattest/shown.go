@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // Messages returns what is shown, in order.
@@ -146,7 +147,12 @@ func (p *Panel) take(from link, raw []byte) error {
 			break // it comes with its page
 		}
 		p.keep([]Message{f.Message})
-	case "accepted", "refused", "later":
+	case "later":
+		if f.What == "older" {
+			p.olderAfter = max(seconds(f.After), time.Millisecond)
+		}
+		p.settled[f.ID] = f
+	case "accepted", "refused":
 		p.settled[f.ID] = f
 	case "status":
 		p.status = f.Status
