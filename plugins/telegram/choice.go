@@ -63,7 +63,7 @@ func (c *channel) keyboard(ctx context.Context, choices []sdk.Choice) (*keyboard
 
 // callbackData is what a button carries: the choice itself, or a name under which it is kept.
 func (c *channel) callbackData(ctx context.Context, data string) (string, error) {
-	if len(data) <= maxCallbackData && !strings.HasPrefix(data, choiceMark) {
+	if len(data) <= maxCallbackData {
 		return data, nil
 	}
 	if c.account.Host == nil {

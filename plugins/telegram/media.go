@@ -61,8 +61,6 @@ func (c *channel) file(ctx context.Context, id string, maxBytes int64) (*http.Re
 		return nil, 0, fmt.Errorf("look the file up: %w", err)
 	case at.Path == "":
 		return nil, 0, errors.New("Telegram names no path of the file yet")
-	case maxBytes > 0 && at.Size > maxBytes:
-		return nil, 0, tooLarge(maxBytes)
 	}
 	res, err := c.api.download(ctx, at.Path)
 	if err != nil {

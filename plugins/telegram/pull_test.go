@@ -156,6 +156,29 @@ func TestConfirmsOnlyWhatIsStored(t *testing.T) {
 	}
 }
 
+// TestLargeBatch: what is more than the host takes at once comes in parts, each with the cursor that stands after it.
+func TestLargeBatch(t *testing.T) {
+	p := platform(t, telegramtest.Options{})
+	ann := p.NewCustomer("Ann")
+	var ids []int64
+	for range 4 {
+		ids = append(ids, ann.Send(map[string]any{"text": strings.Repeat("x", batchBytes/2)}).Update)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []string
+	_ = account(t, p, newHost()).Pull(ctx, nil, func(_ context.Context, cursor []byte, events ...sdk.Event) error {
+		if got = append(got, fmt.Sprintf("%d %s", len(events), cursor)); len(got) == 2 {
+			cancel()
+		}
+		return nil
+	})
+	want := []string{fmt.Sprintf(`2 {"bot":"123456789","offset":%d}`, ids[1]+1), fmt.Sprintf(`2 {"bot":"123456789","offset":%d}`, ids[3]+1)}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestNothingLostNothingDoubled stops at random points: before, amid and after storing a batch, and in the middle of a call.
 func TestNothingLostNothingDoubled(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
