@@ -114,32 +114,13 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			return errors.New("the executable is not the one that was approved")
 		}
 	}
-	p.client = plugin.NewClient(&plugin.ClientConfig{
+	config := &plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: channelv1.ProtocolMajor,
 			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
 		},
 		VersionedPlugins: map[int]plugin.PluginSet{
 			channelv1.ProtocolMajor: {channelv1.PluginName: newHostSide(h, name)},
-		},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd.Path, cmd.Args = source.Path, append([]string{"guichet"}, source.Args...)
-			if source.SHA256 != nil {
-				cmd.Args[0] = source.Path
-			}
-			cmd.Dir = work
-			cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
-			if source.Bundle != nil {
-				if err := source.throughPrelude(cmd, work, sockets); err != nil {
-					return nil, err
-				}
-			}
-			var err error
-			if p.runner, err = newProcessRunner(cmd); err != nil {
-				return nil, err
-			}
-			p.early.Store(p.runner)
-			return p.runner, ctx.Err() // a stop before this line has found nothing to kill
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:            true,
@@ -158,7 +139,29 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			grpc.WithIdleTimeout(0),
 			grpc.WithUnaryInterceptor(p.count),
 		},
-	})
+	}
+	config.RunnerFunc = func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+		cmd.Path, cmd.Args = source.Path, append([]string{"guichet"}, source.Args...)
+		if source.SHA256 != nil {
+			cmd.Args[0] = source.Path
+		}
+		cmd.Dir = work
+		cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
+		if source.Bundle != nil {
+			if err := source.throughPrelude(cmd, work, sockets); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if p.runner, err = newProcessRunner(cmd); err != nil {
+			return nil, err
+		}
+		// go-plugin asks before it knows the plugin; those in other languages need no multiplexing.
+		p.runner.multiplexed = func(yes bool) { config.GRPCBrokerMultiplex = yes }
+		p.early.Store(p.runner)
+		return p.runner, ctx.Err() // a stop before this line has found nothing to kill
+	}
+	p.client = plugin.NewClient(config)
 	// Start holds the client's lock for up to startLimit, so that Kill would wait: a stop that comes meanwhile kills the
 	// process itself, which ends the start.
 	started := make(chan struct{})

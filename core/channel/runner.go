@@ -23,6 +23,8 @@ type processRunner struct {
 	stderr   io.ReadCloser
 	lifeline *os.File      // the write end; nothing is ever written
 	ended    chan struct{} // closed when the process has been waited for
+	// multiplexed is told, before go-plugin reads the handshake, whether the plugin multiplexes its connections.
+	multiplexed func(bool)
 
 	mu       sync.Mutex
 	started  int  // pid
@@ -142,7 +144,9 @@ func (r *processRunner) Diagnose(context.Context) string {
 }
 
 // Stdout implements runner.Runner.
-func (r *processRunner) Stdout() io.ReadCloser { return r.stdout }
+func (r *processRunner) Stdout() io.ReadCloser {
+	return channelv1.ReadHandshake(r.stdout, r.multiplexed)
+}
 
 // Stderr implements runner.Runner.
 func (r *processRunner) Stderr() io.ReadCloser { return r.stderr }
