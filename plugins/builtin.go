@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/guichet/guichet/plugins/api"
 	"github.com/guichet/guichet/plugins/line"
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk"
@@ -24,6 +25,7 @@ type builtin struct {
 
 // all is every first-party plugin. A new one is a line here.
 var all = []builtin{
+	of(api.Plugin),
 	of(line.Plugin),
 	of(telegram.Plugin),
 	of(webchat.Plugin),
