@@ -157,6 +157,8 @@ type Options struct {
 	Editor Editor
 	// Plugins describes plugins and tries settings out that are not saved. Optional.
 	Plugins Plugins
+	// Approvals lets administrators approve third-party plugins. Optional.
+	Approvals Approvals
 	// Memory returns how much memory a process uses, in bytes; 0 when unknown. Optional.
 	Memory func(pid int) int64
 	// Bots answers the connector calls of Bot Framework bots, below /bots/. Optional.
@@ -221,7 +223,7 @@ func New(o Options) (*Server, error) {
 	if s.static, err = loadFiles(o.UI); err != nil {
 		return nil, err
 	}
-	s.routes = slices.Concat(s.table(), s.configurationTable())
+	s.routes = slices.Concat(s.table(), s.configurationTable(), s.approvalsTable())
 	s.router = newRouter(s)
 	s.http = http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Minute, IdleTimeout: 2 * time.Minute,

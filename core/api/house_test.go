@@ -112,7 +112,7 @@ func (c *listeningChannels) HandleHTTP(_ context.Context, account string, r chan
 }
 func (c *listeningChannels) Status() []channel.PluginStatus {
 	return []channel.PluginStatus{{
-		Name: "line", Version: "1.0.0", State: channel.Running, PID: 42, Uptime: time.Minute, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
+		Name: "line", Version: "1.0.0", Kind: channel.KindBuiltIn, State: channel.Running, PID: 42, Uptime: time.Minute, Accounts: []channel.AccountStatus{{ID: "shop", Problem: "no token"}},
 		LastExit: &channel.Exit{After: time.Minute, Reason: "exit status 2", Output: "panic: out of ink"},
 	}}
 }

@@ -65,7 +65,7 @@ func (s *Server) describe() object {
 		"servers": []object{{"url": "/"}},
 		"paths":   paths,
 		"components": object{
-			"schemas": with(schemas(), facesSchemas(), contactsSchemas(), configurationSchemas()),
+			"schemas": with(schemas(), facesSchemas(), contactsSchemas(), configurationSchemas(), approvalsSchemas()),
 			"securitySchemes": object{
 				"key":    object{"type": "http", "scheme": "bearer", "description": "An API key, gck_…"},
 				"cookie": object{"type": "apiKey", "in": "cookie", "name": cookieName},

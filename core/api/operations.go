@@ -18,24 +18,25 @@ import (
 )
 
 type pluginView struct {
-	Name      string     `json:"name"`
-	Version   string     `json:"version"`
-	Kind      string     `json:"kind"` // pluginBuiltIn
-	State     string     `json:"state"`
-	Since     *time.Time `json:"since"` // when the process that runs was started
-	UptimeMS  int64      `json:"uptime_ms"`
-	Memory    int64      `json:"memory_bytes"` // its share of what the machine's processes use; 0 when unknown
-	Restarts  uint64     `json:"restarts"`
-	NextStart *time.Time `json:"next_start"`
-	LastExit  *exitView  `json:"last_exit"`
-	Spooled   uint64     `json:"spooled"`
-	Accounts  []string   `json:"accounts"`
-	Notice    string     `json:"notice"` // why and when the provider ends this channel
-	Calls     []callView `json:"calls"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`   // channel.KindBuiltIn, channel.KindThirdParty
+	Hash    string `json:"sha256"` // of a third-party plugin's approved bundle
+	// What a third-party plugin asked for: what of it is enforced, and what is not, in sentences.
+	Enforced    []string   `json:"enforced"`
+	NotEnforced []string   `json:"not_enforced"`
+	State       string     `json:"state"`
+	Since       *time.Time `json:"since"` // when the process that runs was started
+	UptimeMS    int64      `json:"uptime_ms"`
+	Memory      int64      `json:"memory_bytes"` // its share of what the machine's processes use; 0 when unknown
+	Restarts    uint64     `json:"restarts"`
+	NextStart   *time.Time `json:"next_start"`
+	LastExit    *exitView  `json:"last_exit"`
+	Spooled     uint64     `json:"spooled"`
+	Accounts    []string   `json:"accounts"`
+	Notice      string     `json:"notice"` // why and when the provider ends this channel
+	Calls       []callView `json:"calls"`
 }
-
-// pluginBuiltIn is the kind of the plugins that are part of the program.
-const pluginBuiltIn = "built-in"
 
 func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 	statuses := s.Channels.Status()
@@ -43,7 +44,7 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 	list := make([]pluginView, 0, len(statuses))
 	for _, st := range statuses {
 		v := pluginView{
-			Name: st.Name, Version: st.Version, Kind: pluginBuiltIn, State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
+			Name: st.Name, Version: st.Version, Kind: st.Kind, Hash: st.Hash, Enforced: some(st.Enforced), NotEnforced: some(st.NotEnforced), State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
 			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
 		}
 		v.Calls = showCalls(st.Calls)

@@ -10,10 +10,11 @@ import (
 )
 
 // newRouter is the only place that knows the router. Its traps, and how they are dealt with: it matches decoded paths
-// (callbacks never reach it, see Server.ServeHTTP); static and named siblings collide (the table has none); paths are
+// (callbacks never reach it, see Server.ServeHTTP); static and named siblings collide (the static ones are in a router of
+// their own, which is asked first); paths are
 // never corrected behind the client's back (redirects are off); it answers OPTIONS by itself (that is off).
 func newRouter(s *Server) http.Handler {
-	r := httprouter.New()
+	r, apart := httprouter.New(), httprouter.New()
 	r.RedirectTrailingSlash = false
 	r.RedirectFixedPath = false
 	r.HandleOPTIONS = false
@@ -23,9 +24,13 @@ func newRouter(s *Server) http.Handler {
 		handle := func(w http.ResponseWriter, req *http.Request, ps httprouter.Params) {
 			s.serve(w, req, route, ps.ByName)
 		}
-		r.Handle(route.method, route.path, handle)
+		to := r
+		if route.apart {
+			to = apart
+		}
+		to.Handle(route.method, route.path, handle)
 		if route.method == http.MethodGet && !route.socket {
-			r.Handle(http.MethodHead, route.path, handle)
+			to.Handle(http.MethodHead, route.path, handle)
 		}
 	}
 	missing := &route{path: "(none)", public: true, handle: func(w http.ResponseWriter, req *http.Request) error {
@@ -37,7 +42,13 @@ func newRouter(s *Server) http.Handler {
 	none := func(string) string { return "" }
 	r.NotFound = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, missing, none) })
 	r.MethodNotAllowed = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, wrong, none) })
-	return r
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if handle, ps, _ := apart.Lookup(req.Method, req.URL.Path); handle != nil {
+			handle(w, req, ps)
+			return
+		}
+		r.ServeHTTP(w, req)
+	})
 }
 
 // methodError says that there is such an address, but not with this method.

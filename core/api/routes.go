@@ -13,6 +13,7 @@ type route struct {
 	public       bool        // nobody needs to be signed in
 	page         bool        // answers with a page of ours, which has a content security policy of its own
 	socket       bool
+	apart        bool  // beside a route with a name in the same place, which the router cannot tell from it
 	maxBody      int64 // bytes; 0 means maxBody
 	handle       func(w http.ResponseWriter, r *http.Request) error
 	doc          *operation // nil where it is no part of the described API

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/guichet/guichet/core/channel"
+
 // facesSchemas are the schemas of what the workspace and the admin center read beside the conversations.
 func facesSchemas() object {
 	problems := object{"type": "array", "items": record(object{
@@ -7,7 +9,8 @@ func facesSchemas() object {
 	})}
 	return object{
 		"Plugin": record(object{
-			"name": text, "version": text, "kind": oneOf(pluginBuiltIn), "state": text, "since": maybe, "uptime_ms": whole, "memory_bytes": whole,
+			"name": text, "version": text, "kind": oneOf(channel.KindBuiltIn, channel.KindThirdParty), "sha256": text,
+			"enforced": texts, "not_enforced": texts, "state": text, "since": maybe, "uptime_ms": whole, "memory_bytes": whole,
 			"restarts": whole, "next_start": maybe, "last_exit": orNull("Exit"), "spooled": whole, "accounts": texts, "notice": text,
 			"calls": object{"type": "array", "items": record(object{
 				"method": text, "calls": whole, "errors": whole, "mean_ms": number, "p50_ms": number, "p99_ms": number,

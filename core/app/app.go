@@ -181,7 +181,7 @@ func (a *App) build() error {
 	host, err := channel.New(channel.Options{
 		Data: d.dir, Version: a.options.Version, PublicURL: a.publicURL, Log: slogOf(a.log.Named("plugins")),
 		Receiver: receiver, State: pluginState{d.store}, Media: media, Conversations: customers, Spool: spool{d.store, d.blobs, &spoolOrder{}}, Builtin: a.options.Builtin,
-		Alert: a.alert, LivePerAccount: livePerAccount, LivePerAddress: livePerAddress,
+		Find: a.findPlugin, Manifests: described{d}, Alert: a.alert, LivePerAccount: livePerAccount, LivePerAddress: livePerAddress,
 	})
 	if err != nil {
 		return err
@@ -209,6 +209,7 @@ func (a *App) build() error {
 	a.source = config.NewSource(config.Options{
 		Path: d.configPath, Required: d.configRequired, Environment: d.environment, History: d.history, Apply: a.apply, Report: a.reportProblems,
 	})
+	d.approvals.host, d.approvals.reload, d.approvals.users = a.host, a.source.Reload, a.pluginUsers
 	a.metrics = newMetrics(a)
 	a.server, err = a.newServer(media)
 	return err

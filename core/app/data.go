@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -33,6 +36,7 @@ type Data struct {
 	keys           *keys.Keys
 	history        *history
 	secrets        *secrets
+	approvals      *approvals
 	environment    config.Environment
 	config         *config.Config // as read at the start; defaults when the file is bad
 	configPath     string
@@ -49,20 +53,26 @@ func Locate(o Options) (dir, configPath string, required bool) {
 	}
 	configPath, required = config.Locate(o.ConfigPath, dir)
 	if o.DataDir == "" {
-		if c, problems := config.Load(configPath, environment(o)); problems == nil && c.Storage.Dir != "" {
-			dir = c.Storage.Dir
+		if said := config.StorageDir(configPath); said != "" {
+			dir = said
 		}
 	}
 	return dir, configPath, required
 }
 
-// environment is what a configuration is decoded against before, or without, a store: stored secrets are not looked up.
-func environment(o Options) config.Environment {
+// environment is what a configuration is decoded against before, or without, a store: stored secrets are not looked up,
+// and which plugins are approved is read from the file beside their copies.
+func environment(o Options, dir string) config.Environment {
+	published := sync.OnceValue(func() map[string]*channel.KeptBundle { return publishedPlugins(dir) })
 	return config.Environment{
-		Plugin: func(name string) (core.PluginSchema, bool) {
-			return o.Builtin.Schema(name)
-		},
-		Plugins: func() []string { return o.Plugins },
+		Plugin: pluginSchemas(o, func(name string) (core.PluginSchema, bool) {
+			kept := published()[name]
+			if kept == nil {
+				return core.PluginSchema{}, false
+			}
+			return kept.Schema(), true
+		}),
+		Plugins: func() []string { return append(slices.Sorted(maps.Keys(published())), o.Plugins...) },
 	}
 }
 
@@ -83,7 +93,8 @@ func VerifyBackup(ctx context.Context, r io.Reader) error {
 
 // CheckConfig reads and validates a configuration file without touching any data.
 func CheckConfig(path string, o Options) config.Problems {
-	_, problems := config.Load(path, environment(o))
+	dir, _, _ := Locate(o)
+	_, problems := config.Load(path, environment(o, dir))
 	return problems
 }
 
@@ -95,7 +106,7 @@ func Open(ctx context.Context, o Options) (*Data, error) {
 	}
 	dir, configPath, required := Locate(o)
 	d := &Data{
-		dir: dir, options: o, log: o.Log, configPath: configPath, configRequired: required, environment: environment(o),
+		dir: dir, options: o, log: o.Log, configPath: configPath, configRequired: required, environment: environment(o, dir),
 	}
 	if err := d.open(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -133,6 +144,12 @@ func (d *Data) open(ctx context.Context) (err error) {
 	d.history = &history{store: d.store, keys: d.keys}
 	d.secrets = &secrets{store: d.store, keys: d.keys, now: time.Now}
 	d.environment.Stored = d.secrets.text
+	if d.approvals, err = openApprovals(ctx, d); err != nil {
+		return err
+	}
+	d.approvals.users = d.pluginUsers
+	d.environment.Plugin = pluginSchemas(d.options, d.approvals.schema)
+	d.environment.Plugins = func() []string { return append(d.approvals.names(), d.options.Plugins...) }
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (a *App) newServer(media *mediaStore) (*api.Server, error) {
 	return api.New(api.Options{
 		UI: a.options.UI, UIDev: dev, AllowTest: a.allowsTest,
 		Store: a.data.store, Desk: a.desk, Auth: a.auth, Hub: a.hub, Channels: a.host, Blobs: a.data.blobs, Grants: media.public,
-		Editor: a.editor(), Plugins: pluginForms{a},
+		Editor: a.editor(), Plugins: pluginForms{a}, Approvals: pluginApprovals{a.data.approvals},
 		Callbacks: a.callbacks, Configuration: a.configuration, ConfigurationFile: a.configurationFile, Ready: a.checkReady,
 		Metrics: a.metrics.registry, Storage: a.storageState, Memory: processMemory, Version: a.options.Version,
 		PublicURL: a.publicURL, Announced: a.data.config.Server.PublicURL != "", TrustedProxies: proxies, Log: a.log.Named("http"),

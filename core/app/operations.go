@@ -76,7 +76,7 @@ func (o *Operations) Run(ctx context.Context, words []string, in io.Reader, out 
 		"user add": o.userAdd, "user passwd": o.userPasswd, "user token": o.userToken, "user list": o.userList,
 		"user disable": o.userDisable, "user enable": o.userEnable,
 		"config history": o.configHistory, "config diff": o.configDiff, "config reload": o.configReload, "config rollback": o.configRollback, "route explain": o.routeExplain,
-		"backup": o.backup, "export": o.export, "import": o.importRecords, "fsck": o.fsck, "setup": o.firstAdministrator,
+		"backup": o.backup, "export": o.export, "import": o.importRecords, "fsck": o.fsck, "plugin approve": o.pluginApprove, "plugin remove": o.pluginRemove, "setup": o.firstAdministrator,
 	}
 	run, ok := commands[words[0]]
 	if !ok {

@@ -89,6 +89,8 @@ type Source struct {
 	SHA256 []byte
 	// Bundle is the approved copy of a third-party plugin; then everything above but Env is left empty.
 	Bundle *KeptBundle
+	// Problem is why the approved copy cannot be used; nil when it can.
+	Problem error
 	// Demand: a third-party plugin is not run where the kernel cannot confine it.
 	Demand bool
 }

@@ -16,7 +16,7 @@ const memoryEvery = time.Second
 // checkApproved checks everything that an approved plugin consists of, before each start.
 func (s Source) checkApproved() error {
 	if s.Bundle == nil {
-		return nil
+		return s.Problem
 	}
 	if can := abilities(); s.Demand && can.landlock == 0 {
 		return errors.New("an administrator demands that it is confined, and this kernel has no Landlock")

@@ -35,6 +35,9 @@ type Program struct {
 
 // Main runs one command and returns the exit code: 0 done, 1 failed, 2 called wrongly.
 func Main(ctx context.Context, p Program) int {
+	if len(p.Args) > 0 && p.Args[0] == app.PluginExec {
+		return pluginExec(p)
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	name, rest := split(p.Args)

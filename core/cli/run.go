@@ -114,17 +114,6 @@ func userToken(ctx context.Context, c *call) error {
 	return c.operate(ctx, nil, c.program.Out, "user token", "email="+c.args[0], "secrets="+c.value("secrets"))
 }
 
-func pluginList(_ context.Context, c *call) error {
-	for _, name := range c.program.Plugins {
-		m, ok := c.program.Builtin(name)
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(c.program.Out, "%s\t%s\t%s\tfirst-party\n", name, m.GetName(), m.GetVersion())
-	}
-	return nil
-}
-
 func backupFlags(c *call) {
 	c.flags.Bool("with-keys", false, "take the keys along, which open the sealed secrets in it. With or without them a backup holds guichet.toml as it is, literal secrets included: keep it as safe as that file")
 }
