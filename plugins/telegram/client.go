@@ -225,7 +225,7 @@ func (c *client) bare(err error) error {
 		err = at.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("Telegram did not answer in time")
+		return errors.New("no answer came in time")
 	}
 	return errors.New(c.settings.hide(err.Error()))
 }

@@ -60,7 +60,7 @@ func (c *channel) file(ctx context.Context, id string, maxBytes int64) (*http.Re
 	case err != nil:
 		return nil, 0, fmt.Errorf("look the file up: %w", err)
 	case at.Path == "":
-		return nil, 0, errors.New("Telegram names no path of the file yet")
+		return nil, 0, errors.New("the file has no path at Telegram yet")
 	}
 	res, err := c.api.download(ctx, at.Path)
 	if err != nil {
