@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -36,6 +37,7 @@ type output struct {
 	replacer *strings.Replacer
 	partial  [2][]byte
 	kept     []byte
+	rate     lineRate
 }
 
 func newOutput(log *slog.Logger, journal *journal) *output {
@@ -97,7 +99,13 @@ func (o *output) line(s stream, line []byte) {
 		o.kept = append(o.kept[:0], o.kept[len(o.kept)-outputBytes:]...)
 	}
 	o.journal.add(text)
-	o.logLine(s, text)
+	ok, say := o.rate.pass(time.Now())
+	if say != "" {
+		o.log.Warn(say)
+	}
+	if ok {
+		o.logLine(s, text)
+	}
 }
 
 // tail returns the last of what was written, from the beginning of a line.
