@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		Setup:               withGo,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve,
 			"await": await,
@@ -52,6 +53,21 @@ func TestScripts(t *testing.T) {
 			"said":  said,
 		},
 	})
+}
+
+// withGo lets scripts use Go as this test does, without a network.
+func withGo(env *testscript.Env) error {
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return nil // a script that needs Go says so
+	}
+	folders := strings.Fields(string(out))
+	env.Setenv("GOCACHE", folders[0])
+	env.Setenv("GOMODCACHE", folders[1])
+	env.Setenv("GOFLAGS", "-mod=mod")
+	env.Setenv("GOPROXY", "off")
+	env.Setenv("GOTOOLCHAIN", "local")
+	return nil
 }
 
 // readyLine has an address at which the test reaches the server: the one it is ready at, or that of its own links where

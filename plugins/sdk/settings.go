@@ -157,7 +157,7 @@ func settingOf(f reflect.StructField, key string) (Setting, error) {
 }
 
 // decodeSettings fills the tagged fields of *into from the host's JSON object, defaults first. The host has validated
-// the values; what cannot be put into a field is an error all the same. Unknown keys are ignored: a host may know a
+// the values; what is required and missing, or cannot be put into a field, is an error all the same. Unknown keys are ignored: a host may know a
 // newer schema.
 func decodeSettings(document []byte, into any) error {
 	values := map[string]json.RawMessage{}
@@ -182,8 +182,13 @@ func decodeSettings(document []byte, into any) error {
 			continue
 		}
 		raw, given := values[key]
+		tag := v.Type().Field(i).Tag.Get
+		if tag("required") == "true" && tag("show_if") == "" && tag("default") == "" && tag("test") != "true" &&
+			(!given || string(raw) == "null" || string(raw) == `""`) {
+			return fmt.Errorf("sdk: setting %s is required", key)
+		}
 		if !given || string(raw) == "null" {
-			if def := v.Type().Field(i).Tag.Get("default"); def != "" {
+			if def := tag("default"); def != "" {
 				if err := setText(v.Field(i), def); err != nil {
 					return fmt.Errorf("sdk: default of setting %s: %w", key, err)
 				}

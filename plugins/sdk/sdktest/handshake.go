@@ -118,7 +118,7 @@ func (s *suite) startBare(t T, dir string, env ...string) *process {
 // shortDirectory makes a private directory whose path leaves room for sockets.
 func shortDirectory(t T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "guichet-")
+	dir, err := socketDirectory()
 	if err != nil {
 		t.Fatal(err)
 	}

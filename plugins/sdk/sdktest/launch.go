@@ -36,7 +36,7 @@ func Launch(ctx context.Context, program Program) (*Launched, error) {
 }
 
 func launch(ctx context.Context, program Program, host *Host, conversations *Conversations) (*Launched, error) {
-	sockets, err := os.MkdirTemp("", "guichet-") // short: the address of a socket has at most 108 bytes
+	sockets, err := socketDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,16 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 		return nil, err
 	}
 	return l, nil
+}
+
+// socketDirectory makes a private directory. The address of a socket in it has at most 104 bytes, of which go-plugin's own
+// names take up to 42.
+func socketDirectory() (string, error) {
+	parent := os.TempDir()
+	if len(parent)+len("/guichet-0123456789") > 104-42 {
+		parent = "/tmp"
+	}
+	return os.MkdirTemp(parent, "guichet-")
 }
 
 func (l *Launched) connect(ctx context.Context, host *Host, conversations *Conversations) error {
