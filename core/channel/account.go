@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -148,19 +148,10 @@ func (s *accountSettings) same(other *accountSettings) bool {
 
 // open opens the account in a process. A failure is kept for people to see and is not the process's fault.
 func (a *account) open(ctx context.Context, l *live) {
-	settings := a.settings.Load()
 	a.endPull()
-	l.hide(a.host.secrets(a.supervisor.name))
-	r, err := &channelv1.OpenResponse{}, error(nil)
-	if settings.refusal == "" {
-		r, err = l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
-	} else {
-		a.leaveSubscription()
-		_, _ = l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}) // it may be open from before
-		err = status.Error(codes.AlreadyExists, settings.refusal)
-	}
+	urls, err := a.openIn(ctx, l)
 	if err != nil {
-		text := mask(status.Convert(err).Message(), settings.secrets)
+		text := err.Error()
 		former := a.openError.Swap(&text)
 		if former == nil || *former != text {
 			a.host.log.Error("an account could not be opened", "account", a.id, "plugin", a.supervisor.name, "error", text)
@@ -171,15 +162,35 @@ func (a *account) open(ctx context.Context, l *live) {
 		}
 		return
 	}
-	a.openError.Store(nil)
-	urls := r.GetKeyUrls()
-	a.keyURLs.Store(&urls)
-	for _, url := range urls {
-		a.host.keys.prefetch(url, settings.wire.GetTest())
-	}
+	a.opened(urls)
 	a.wakeSpool()
 	a.beginPull(l)
 	a.watchSubscription(l)
+}
+
+// openIn asks a process to open the account. The error is a sentence for people, without secrets.
+func (a *account) openIn(ctx context.Context, l *live) (keyURLs []string, err error) {
+	settings := a.settings.Load()
+	l.hide(a.host.secrets(a.supervisor.name))
+	if settings.refusal != "" {
+		a.leaveSubscription()
+		_, _ = l.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}) // it may be open from before
+		return nil, errors.New(mask(settings.refusal, settings.secrets))
+	}
+	r, err := l.channel.Open(ctx, &channelv1.OpenRequest{Account: settings.wire})
+	if err != nil {
+		return nil, errors.New(mask(status.Convert(err).Message(), settings.secrets))
+	}
+	return r.GetKeyUrls(), nil
+}
+
+// opened notes that the account is open.
+func (a *account) opened(keyURLs []string) {
+	a.openError.Store(nil)
+	a.keyURLs.Store(&keyURLs)
+	for _, url := range keyURLs {
+		a.host.keys.prefetch(url, a.settings.Load().wire.GetTest())
+	}
 }
 
 // closeIn closes the account in a process, best effort.

@@ -32,6 +32,8 @@ type pulling struct {
 	mu     sync.Mutex
 	end    context.CancelFunc // of the present call; nil when there is none
 	done   chan struct{}      // closed when it has ended
+	leave  chan struct{}      // closed when no further call is to be made
+	in     *live              // the process that is called
 	status atomic.Pointer[PullStatus]
 }
 
@@ -44,8 +46,8 @@ func (a *account) beginPull(l *live) {
 	a.pulling.mu.Lock()
 	defer a.pulling.mu.Unlock()
 	ctx, end := context.WithCancel(a.host.life)
-	done := make(chan struct{})
-	a.pulling.end, a.pulling.done = end, done
+	done, leave := make(chan struct{}), make(chan struct{})
+	a.pulling.end, a.pulling.done, a.pulling.leave, a.pulling.in = end, done, leave, l
 	a.pulling.status.Store(&PullStatus{})
 	go func() {
 		select {
@@ -56,7 +58,7 @@ func (a *account) beginPull(l *live) {
 	}()
 	go func() {
 		defer close(done)
-		a.keepPulling(ctx, l)
+		a.keepPulling(ctx, l, leave)
 	}()
 }
 
@@ -73,15 +75,44 @@ func (a *account) endPull() {
 	a.pulling.status.Store(nil)
 }
 
-// keepPulling calls Pull again and again until ctx ends.
-func (a *account) keepPulling(ctx context.Context, l *live) {
+// movePull lets another process fetch, once the former one has really stopped: it closes the account there and waits for
+// its last word. A plugin that does not stop by then is no longer listened to.
+func (a *account) movePull(ctx context.Context, from, to *live) {
+	a.pulling.mu.Lock()
+	if a.pulling.end == nil || a.pulling.in != from {
+		ours := a.pulling.in == to
+		a.pulling.mu.Unlock()
+		if !ours {
+			a.beginPull(to)
+		}
+		return
+	}
+	close(a.pulling.leave)
+	if _, err := from.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
+		a.pulling.end()
+	}
+	select {
+	case <-a.pulling.done:
+	case <-from.exited():
+	case <-ctx.Done():
+	}
+	a.pulling.mu.Unlock()
+	a.beginPull(to)
+}
+
+// keepPulling calls Pull again and again until ctx ends or leave is closed.
+func (a *account) keepPulling(ctx context.Context, l *live, leave <-chan struct{}) {
 	for row := 1; ; row++ {
 		ended := a.pullOnce(ctx, l, func() {
 			row = 0
 			a.pulled(PullStatus{Reached: time.Now()}, channelv1.PullEnded_CAUSE_UNSPECIFIED)
 		})
-		if ctx.Err() != nil {
+		select {
+		case <-leave:
 			return
+		case <-ctx.Done():
+			return
+		default:
 		}
 		if ended.GetCause() == channelv1.PullEnded_NOTHING_TO_PULL {
 			a.pulling.status.Store(nil)
@@ -101,6 +132,9 @@ func (a *account) keepPulling(ctx context.Context, l *live) {
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-leave:
+			timer.Stop()
+			return
 		case <-ctx.Done():
 			timer.Stop()
 			return

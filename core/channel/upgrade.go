@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/guichet/guichet/core"
@@ -79,9 +80,9 @@ func (s *supervisor) succeed(former *live) (*live, error) {
 		return nil, err
 	}
 	l := &live{process: p, clients: p.clients(), generation: generation, since: time.Now()}
-	open := s.accounts.open()
-	s.enterWithin(l)
-	err = s.accounts.missing(open)
+	opening, opened := s.whileThere(l, s.policy.openLimit)
+	err = s.accounts.move(opening, l)
+	opened()
 	select {
 	case <-p.exited():
 		err = errors.New("it ended while the accounts were opened in it: " + p.end(false))
@@ -89,7 +90,6 @@ func (s *supervisor) succeed(former *live) (*live, error) {
 	}
 	if err != nil {
 		p.end(false)
-		s.enterWithin(former)
 		return nil, err
 	}
 	if l.clients != nil && l.clients.live != nil {
@@ -99,6 +99,9 @@ func (s *supervisor) succeed(former *live) (*live, error) {
 	s.set(Running, time.Time{})
 	s.log.Info("the new version of the plugin runs", "pid", p.pid(), "start", generation)
 	s.serving(l)
+	stopping, stopped := s.whileThere(l, s.policy.drainLimit)
+	s.accounts.movePulls(stopping, former, l)
+	stopped()
 	s.retired.Add(1)
 	s.retiring.Go(func() {
 		defer s.retired.Add(-1)
@@ -107,10 +110,9 @@ func (s *supervisor) succeed(former *live) (*live, error) {
 	return l, nil
 }
 
-// enterWithin opens the accounts in a process, in limited time, while it is there.
-func (s *supervisor) enterWithin(l *live) {
-	ctx, cancel := context.WithTimeout(s.stopping, s.policy.openLimit)
-	defer cancel()
+// whileThere is a time to do something in a process, which ends with it.
+func (s *supervisor) whileThere(l *live, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(s.stopping, limit)
 	go func() {
 		select {
 		case <-l.exited():
@@ -118,7 +120,7 @@ func (s *supervisor) enterWithin(l *live) {
 		case <-ctx.Done():
 		}
 	}()
-	s.ready(ctx, l)
+	return ctx, cancel
 }
 
 // retire drains and ends a process that calls no longer go to.
@@ -134,24 +136,59 @@ func (s *supervisor) retire(l *live) {
 	s.log.Info("the former version of the plugin has ended", "pid", l.pid(), "reason", reason)
 }
 
-// open returns the accounts that are open.
-func (s *accountSet) open() (open []*account) {
+// move opens the accounts in a process that is to take another's place. It is an error when one that is open cannot be
+// opened there; then nothing has changed.
+func (s *accountSet) move(ctx context.Context, l *live) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	type result struct {
+		account *account
+		urls    []string
+		err     error
+	}
+	results := make(chan result, len(s.byID))
 	for _, a := range s.byID {
-		if a.openError.Load() == nil {
-			open = append(open, a)
+		go func() {
+			urls, err := a.openIn(ctx, l)
+			results <- result{a, urls, err}
+		}()
+	}
+	var all []result
+	var failed error
+	for range s.byID {
+		r := <-results
+		all = append(all, r)
+		if r.err != nil && r.account.openError.Load() == nil {
+			failed = fmt.Errorf("the account %s cannot be opened in it: %w", r.account.id, r.err)
 		}
 	}
-	return open
+	if failed != nil {
+		return failed
+	}
+	for _, r := range all {
+		if r.err != nil {
+			text := r.err.Error()
+			r.account.openError.Store(&text)
+			continue
+		}
+		r.account.opened(r.urls)
+	}
+	s.in = l
+	return nil
 }
 
-// missing says which of the accounts that were open is not any more.
-func (s *accountSet) missing(open []*account) error {
-	for _, a := range open {
-		if problem := a.openError.Load(); problem != nil && !a.removed.Load() {
-			return fmt.Errorf("the account %s cannot be opened in it: %s", a.id, *problem)
+// movePulls lets the accounts fetch in the process that has taken another's place.
+func (s *accountSet) movePulls(ctx context.Context, from, to *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var moving sync.WaitGroup
+	for _, a := range s.byID {
+		if a.openError.Load() == nil {
+			moving.Go(func() {
+				a.movePull(ctx, from, to)
+				a.watchSubscription(to)
+			})
 		}
 	}
-	return nil
+	moving.Wait()
 }

@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -127,28 +128,34 @@ func TestUpgradeThatFails(t *testing.T) {
 	}
 }
 
-// At no time do two processes fetch for one account.
+// At no time do two processes fetch for one account, and nothing is fetched twice or not at all.
 func TestUpgradeMovesPulls(t *testing.T) {
 	s := newStrangers(t)
-	folder := t.TempDir()
+	// Confined as it is, the plugin reaches its provider's folder only below its working folder.
+	folder := filepath.Join(s.options.Data, "plugins", "fake", "provider")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.setup.Accounts["shop"].Settings["provider"] = folder
-	// Confined as it is, the plugin has no way to the provider's folder but through its working folder.
-	work := filepath.Join(s.options.Data, "plugins", "fake")
-	if err := os.MkdirAll(filepath.Join(work, "provider"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s.setup.Accounts["shop"].Settings["provider"] = filepath.Join(work, "provider")
 	s.approve(t, "1.0", "", "")
+	offer(t, folder, 100)
 	s.run(t)
-	until(t, "it fetches", func() bool { p := s.Status()[0].Accounts[0].Pull; return p != nil })
-	s.approve(t, "2.0", "", "")
-	if err := s.Upgrade(t.Context(), "fake"); err != nil {
-		t.Fatal(err)
+	for i, version := range []string{"2.0", "3.0", "4.0"} {
+		offer(t, folder, 1000*(i+1)) // the former version is in the middle of it
+		s.approve(t, version, "", "")
+		if err := s.Upgrade(t.Context(), "fake"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	until(t, "the new one fetches", func() bool {
-		a := s.Status()[0].Accounts[0]
-		return a.Pull != nil && a.Pull.Problem == ""
-	})
+	until(t, "all are there", func() bool { return len(s.received.ids()) == 3000 })
+	for i, id := range s.received.ids() {
+		if id != fmt.Sprint("pulled-", i) {
+			t.Fatalf("number %d is %s", i, id)
+		}
+	}
+	if text := s.log.String(); strings.Contains(text, "two of us fetch") {
+		t.Error("two calls of Pull were open at once")
+	}
 }
 
 // One that does not drain is ended, while the new one works.
