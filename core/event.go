@@ -9,6 +9,7 @@ const (
 	TopicTimer        = "timer"        // TimerEvent
 	TopicMedia        = "media"        // MediaEvent
 	TopicContact      = "contact"      // ContactEvent
+	TopicSignal       = "signal"       // SignalEvent
 )
 
 // ConversationEvent says that a conversation changed. Before is nil when it is new.
@@ -59,4 +60,13 @@ type MediaEvent struct {
 type ContactEvent struct {
 	Contact ID     `json:"c"`
 	Version uint64 `json:"v"`
+}
+
+// SignalEvent says that something happened which the customer's channel may pass on: who answers has changed, or the
+// conversation is over. Agents are named by their ids.
+type SignalEvent struct {
+	Conversation ID            `json:"c"`
+	Left         string        `json:"l,omitempty"`
+	Joined       string        `json:"j,omitempty"`
+	Ended        ClosureReason `json:"e,omitempty"`
 }

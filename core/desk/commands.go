@@ -187,6 +187,7 @@ func (d *Desk) Leave(ctx context.Context, a Actor, id core.ID) (*core.Conversati
 			tx.PutConversation(c, true)
 			return c, nil
 		}
+		hasLeft(tx, c)
 		c.Former, c.Assignee, c.Units = former, "", 0
 		d.enter(tx, c, core.Waiting)
 		d.trace(tx, c, "left", a.Agent+" left the conversation; it waits for the customer.", map[string]any{"agent": a.Agent})

@@ -32,6 +32,10 @@ func (d *Desk) dispatch(event store.Event) {
 		if e, ok := decodeEvent[core.TimerEvent](d, event); ok {
 			d.timers.hear(time.UnixMilli(e.Due))
 		}
+	case core.TopicSignal:
+		if e, ok := decodeEvent[core.SignalEvent](d, event); ok {
+			d.signals.pass(d.background, e)
+		}
 	case core.TopicMedia:
 		if e, ok := decodeEvent[core.MediaEvent](d, event); ok {
 			d.fetcher.look(d.background, e.Conversation, e.Seq)

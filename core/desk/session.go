@@ -75,6 +75,13 @@ func silence(tx *store.Tx, c *core.Conversation, reason core.ClosureReason) erro
 // assign gives a conversation to an agent; the session must have been opened.
 func (d *Desk) assign(tx *store.Tx, c *core.Conversation, agent string) {
 	hush(tx, c)
+	if c.State != core.Active || c.Assignee != agent {
+		told := &core.SignalEvent{Conversation: c.ID, Joined: agent}
+		if c.State == core.Active {
+			told.Left = c.Assignee
+		}
+		tx.Signal(told)
+	}
 	c.Assignee, c.Former, c.Declines = agent, "", nil
 	c.Units = d.workstream(c).Capacity
 	d.enter(tx, c, core.Active)
@@ -84,6 +91,7 @@ func (d *Desk) assign(tx *store.Tx, c *core.Conversation, agent string) {
 // requeue puts a conversation back in line; the caller writes it with a route mark.
 func (d *Desk) requeue(tx *store.Tx, c *core.Conversation) {
 	hush(tx, c)
+	hasLeft(tx, c)
 	c.Assignee, c.Units = "", 0
 	c.QueuedSince = tx.Now()
 	if c.WaitingSince.IsZero() {
@@ -92,11 +100,26 @@ func (d *Desk) requeue(tx *store.Tx, c *core.Conversation) {
 	d.enter(tx, c, core.Open)
 }
 
+// hasLeft tells the customer's channel that whoever answered does so no longer.
+func hasLeft(tx *store.Tx, c *core.Conversation) {
+	if c.State == core.Active && c.Assignee != "" {
+		tx.Signal(&core.SignalEvent{Conversation: c.ID, Left: c.Assignee})
+	}
+}
+
+// isOver tells the customer's channel that a conversation ends, once.
+func isOver(tx *store.Tx, c *core.Conversation, reason core.ClosureReason) {
+	if !c.Ended() {
+		tx.Signal(&core.SignalEvent{Conversation: c.ID, Ended: reason})
+	}
+}
+
 // wrapUp ends a conversation; after-work goes on as long as the workstream says.
 func (d *Desk) wrapUp(tx *store.Tx, c *core.Conversation, reason core.ClosureReason) error {
 	if err := closeSession(tx, c, reason); err != nil {
 		return err
 	}
+	isOver(tx, c, reason)
 	ws := d.workstream(c)
 	c.Former, c.WaitingSince = c.Assignee, time.Time{}
 	switch ws.WrapUp.Block {
@@ -118,6 +141,7 @@ func (d *Desk) close(tx *store.Tx, c *core.Conversation, reason core.ClosureReas
 		return err
 	}
 	hush(tx, c)
+	isOver(tx, c, reason)
 	if c.Assignee != "" {
 		c.Former = c.Assignee
 	}

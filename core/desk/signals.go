@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/guichet/guichet/core"
+	"github.com/guichet/guichet/core/store"
 )
 
 const (
@@ -54,6 +55,34 @@ func (s *signals) typing(c *core.Conversation) {
 	s.mu.Unlock()
 	if !said {
 		s.send(c, core.Signal{Typing: true})
+	}
+}
+
+// pass tells the channel what happened in a conversation. Agents go by their first names, as everywhere before customers.
+func (s *signals) pass(ctx context.Context, e core.SignalEvent) {
+	var c *core.Conversation
+	err := s.desk.store.View(ctx, func(tx *store.Tx) (err error) {
+		c, err = tx.Conversation(e.Conversation)
+		return err
+	})
+	if err != nil {
+		s.desk.log.Debug("a signal was not passed on", "conversation", e.Conversation, "error", err)
+		return
+	}
+	name := func(agent string) string {
+		if a := s.desk.Setup().Agents[agent]; a != nil {
+			return firstName(a.Name)
+		}
+		return "" // of somebody who is gone, the channel is told nothing
+	}
+	if name(e.Left) != "" {
+		s.send(c, core.Signal{AgentLeft: name(e.Left)})
+	}
+	if name(e.Joined) != "" {
+		s.send(c, core.Signal{AgentJoined: name(e.Joined)})
+	}
+	if e.Ended != "" {
+		s.send(c, core.Signal{ConversationEnded: string(e.Ended)})
 	}
 }
 

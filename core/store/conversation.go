@@ -250,6 +250,9 @@ func keysOf(prefix []byte) kv.Range {
 	return r
 }
 
+// Signal tells, once this transaction is durable, what the customer's channel may pass on.
+func (tx *Tx) Signal(e *core.SignalEvent) { tx.emit(core.TopicSignal, e) }
+
 // emit appends an event to the log.
 func (tx *Tx) emit(topic string, v any) {
 	raw, err := json.Marshal(v)
