@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/guichet/guichet/core/cli"
+)
+
+// pythonEcho is the example in another language.
+const pythonEcho = "../../plugins/sdk/examples/python-echo"
+
+// buildPython makes a bundle of the example. A machine without what it needs fails the test: scripts/test installs it.
+// GUICHET_WITHOUT_PYTHON says that it is not wanted.
+func buildPython(t *testing.T) (dir string) {
+	t.Helper()
+	if os.Getenv("GUICHET_WITHOUT_PYTHON") != "" {
+		t.Skip("GUICHET_WITHOUT_PYTHON is set")
+	}
+	if out, err := exec.Command("/usr/bin/python3", "-c", "import grpc, google.protobuf, cryptography").CombinedOutput(); err != nil {
+		t.Fatalf("python3-grpcio, python3-protobuf or python3-cryptography is missing: scripts/test installs them, and GUICHET_WITHOUT_PYTHON=1 does without: %v\n%s", err, out)
+	}
+	dir = filepath.Join(t.TempDir(), "bundle")
+	if out, err := exec.Command(filepath.Join(pythonEcho, "build"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("build the example: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// TestPythonKeepsTheContract puts the example in Python through the command that its author would use.
+func TestPythonKeepsTheContract(t *testing.T) {
+	dir := buildPython(t)
+	var out, errs bytes.Buffer
+	code := cli.Main(t.Context(), cli.Program{
+		Args: []string{"plugin", "test", filepath.Join(dir, "echo.py"), "--fixtures", filepath.Join(pythonEcho, "fixtures.json")}, Out: &out, Err: &errs,
+	})
+	if code != 0 {
+		t.Fatalf("exit code %d: %s\n%s", code, errs.String(), out.String())
+	}
+	// What is not tested must not count as kept.
+	for _, kept := range []string{
+		"handshake", "manifest", "health", "settings", "accounts", "requests", "verification", "duplicates", "unknown-events", "outcomes",
+		"spooling", "isolation", "limits", "drain", "restart", "host-gone", "log", "secrets",
+	} {
+		if !strings.Contains(out.String(), "✓ "+kept+"\n") {
+			t.Errorf("%s was not shown to be kept:\n%s", kept, out.String())
+		}
+	}
+}
