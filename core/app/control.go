@@ -53,9 +53,21 @@ func (a *App) openControl() (*control, error) {
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	c := &control{server: &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}, path: path}
+	c := &control{server: &http.Server{Handler: a.ownPeople(mux), ConnContext: withPeer, ReadHeaderTimeout: 10 * time.Second}, path: path}
 	go c.server.Serve(listener) //nolint:errcheck // it ends when it is closed
 	return c, nil
+}
+
+// ownPeople turns third-party plugins away, which run as the same user.
+func (a *App) ownPeople(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pid, known := peer(r.Context()); !known || a.host.Owns(pid) {
+			a.log.Warn("a plugin tried to use the control socket", "pid", pid)
+			http.Error(w, "this socket is not for plugins", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (c *control) close() {
@@ -118,6 +130,9 @@ func Call(ctx context.Context, dataDir string, words []string, in io.Reader, out
 		return true, fmt.Errorf("the running server did not answer: %w", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing was written
+	if response.StatusCode != http.StatusOK {
+		return true, fmt.Errorf("the running server answered %s", response.Status)
+	}
 	if _, err := io.Copy(out, response.Body); err != nil {
 		return true, fmt.Errorf("the running server was cut off: %w", err)
 	}

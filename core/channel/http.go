@@ -171,6 +171,8 @@ func (a *account) ask(ctx, wait context.Context, request *channelv1.HTTPRequest)
 			return answer, nil
 		}
 		switch code := status.Code(err); {
+		case code == codes.NotFound && !again && a.supervisor.current.Load() != l:
+			// It has moved to the next version's process.
 		case code == codes.NotFound:
 			return nil, fmt.Errorf("%w for this account: it has just been closed", errDown)
 		case code == codes.DeadlineExceeded:

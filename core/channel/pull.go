@@ -88,8 +88,12 @@ func (a *account) movePull(ctx context.Context, from, to *live) {
 		return
 	}
 	close(a.pulling.leave)
-	if _, err := from.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
-		a.pulling.end()
+	select {
+	case <-a.pulling.done: // there was nothing to fetch
+	default:
+		if _, err := from.channel.Close(ctx, &channelv1.CloseRequest{Account: a.id}); err != nil {
+			a.pulling.end()
+		}
 	}
 	select {
 	case <-a.pulling.done:
