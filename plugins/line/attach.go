@@ -120,8 +120,8 @@ func (c *channel) attachment(ctx context.Context, a sdk.OutgoingAttachment) (obj
 // link is what a file becomes: LINE has no message type for it.
 func link(name, address string) object {
 	name = strings.Join(strings.Fields(name), " ")
-	if utf16Len(name) > 200 {
-		name = split(name, 200)[0] + "…"
+	if sdk.UTF16Len(name) > 200 {
+		name = sdk.SplitText(name, 200)[0] + "…"
 	}
 	if name == "" {
 		return object{Type: "text", Text: address}

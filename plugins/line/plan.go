@@ -33,10 +33,13 @@ const maxSenderName = 20
 // reserved is the word that LINE keeps for itself in names. It may refuse others, which post then leaves out.
 var reserved = regexp.MustCompile(`(?i)\bline\b`)
 
+// maxTextUnits is the longest text of one message object, in UTF-16 code units.
+const maxTextUnits = 5000
+
 // plan lists the message objects of a message, the same at every attempt: first the text, then the attachments.
 func (c *channel) plan(ctx context.Context, out *sdk.Outgoing) ([]object, error) {
 	var objects []object
-	for _, piece := range split(out.Text, maxTextUnits) {
+	for _, piece := range sdk.SplitText(out.Text, maxTextUnits) {
 		if strings.TrimSpace(piece) == "" {
 			continue // LINE refuses a blank text, and it shows nothing
 		}
@@ -69,7 +72,7 @@ func senderName(name string) string {
 	for rest, state := name, -1; rest != ""; {
 		var grapheme string
 		grapheme, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		if units += utf16Len(grapheme); units > maxSenderName {
+		if units += sdk.UTF16Len(grapheme); units > maxSenderName {
 			break
 		}
 		short += grapheme

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/guichet/guichet/plugins/sdk"
 )
 
 // parseMarkdown turns the Markdown that the contract names (emphasis, strong, code, links, lists) into a text and Telegram's
@@ -88,7 +90,7 @@ type marker struct {
 
 func (w *marker) write(text string) {
 	w.b.WriteString(text)
-	w.units += utf16Len(text)
+	w.units += sdk.UTF16Len(text)
 }
 
 func (w *marker) code(text, language string) {

@@ -78,7 +78,7 @@ func TestMarkdownIsSound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := strings.Join(rapid.SliceOfN(pieces, 0, 30).Draw(t, "source"), "")
 		w := parseMarkdown(source)
-		units := utf16Len(w.text)
+		units := sdk.UTF16Len(w.text)
 		for _, e := range w.entities {
 			if e.Offset < 0 || e.Length <= 0 || e.Offset+e.Length > units {
 				t.Fatalf("%q: %+v in %d units", source, e, units)
@@ -104,7 +104,7 @@ func TestMarkdownIsSound(t *testing.T) {
 			}
 		}
 		for _, piece := range w.trimmed().split(7) {
-			n := utf16Len(piece.text)
+			n := sdk.UTF16Len(piece.text)
 			if n > 7 || piece.text == "" {
 				t.Fatalf("a piece of %d units", n)
 			}

@@ -10,6 +10,9 @@ import (
 // maxCaption is the longest text that goes with a file, in UTF-16 code units.
 const maxCaption = 1024
 
+// maxTextUnits is the longest text of one message, in UTF-16 code units after its formatting is taken out.
+const maxTextUnits = 4096
+
 // entity marks a stretch of a text, in UTF-16 code units.
 type entity struct {
 	Type     string `json:"type"` // bold, italic, code, pre, text_link
@@ -43,7 +46,7 @@ func plan(out *sdk.Outgoing) []part {
 	}
 	text = text.trimmed()
 	var parts []part
-	if len(out.Attachments) == 0 || utf16Len(text.text) > maxCaption {
+	if len(out.Attachments) == 0 || sdk.UTF16Len(text.text) > maxCaption {
 		for _, piece := range text.split(maxTextUnits) {
 			parts = append(parts, part{words: piece})
 		}
@@ -65,17 +68,17 @@ func plan(out *sdk.Outgoing) []part {
 // trimmed takes off the white space around, which Telegram would: offsets have to be those of what is left.
 func (w words) trimmed() words {
 	left := strings.TrimLeftFunc(w.text, unicode.IsSpace)
-	skipped := utf16Len(w.text[:len(w.text)-len(left)])
+	skipped := sdk.UTF16Len(w.text[:len(w.text)-len(left)])
 	text := strings.TrimRightFunc(left, unicode.IsSpace)
-	return words{text: text, entities: window(w.entities, skipped, skipped+utf16Len(text))}
+	return words{text: text, entities: window(w.entities, skipped, skipped+sdk.UTF16Len(text))}
 }
 
 // split cuts the words into pieces of at most limit units, each with its own part of the formatting.
 func (w words) split(limit int) []words {
 	var pieces []words
 	at := 0
-	for _, text := range split(w.text, limit) {
-		end := at + utf16Len(text)
+	for _, text := range sdk.SplitText(w.text, limit) {
+		end := at + sdk.UTF16Len(text)
 		piece := words{text: text, entities: window(w.entities, at, end)}.trimmed()
 		at = end
 		if piece.text != "" { // Telegram refuses a blank text, and it shows nothing

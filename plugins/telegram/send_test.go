@@ -73,8 +73,8 @@ func TestSendLongText(t *testing.T) {
 	sent := p.Sent(ann.ID)
 	var all []string
 	for i, s := range sent {
-		if utf16Len(s.Text) > maxTextUnits {
-			t.Errorf("part %d has %d units", i, utf16Len(s.Text))
+		if sdk.UTF16Len(s.Text) > maxTextUnits {
+			t.Errorf("part %d has %d units", i, sdk.UTF16Len(s.Text))
 		}
 		if (len(s.Buttons) > 0) != (i == len(sent)-1) {
 			t.Errorf("part %d of %d has buttons %v", i, len(sent), s.Buttons)
@@ -454,7 +454,7 @@ func TestPlan(t *testing.T) {
 			if part.file != nil {
 				kind = "file"
 			}
-			line := fmt.Sprintf("%s %d", kind, utf16Len(part.text))
+			line := fmt.Sprintf("%s %d", kind, sdk.UTF16Len(part.text))
 			if part.keyboard {
 				line += " keyboard"
 			}

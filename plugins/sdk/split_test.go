@@ -1,4 +1,4 @@
-package telegram
+package sdk
 
 import (
 	"strings"
@@ -32,7 +32,7 @@ func TestSplit(t *testing.T) {
 		{"a cluster over the limit", "👨‍👩‍👧‍👦", 5, []string{"👨‍👩", "\u200d", "👧‍👦"}},
 		{"no break at a no-break space", "aa bb\u00a0cc", 6, []string{"aa ", "bb\u00a0cc"}},
 	} {
-		if diff := cmp.Diff(test.want, split(test.text, test.limit)); diff != "" {
+		if diff := cmp.Diff(test.want, SplitText(test.text, test.limit)); diff != "" {
 			t.Errorf("%s: -want +got\n%s", test.what, diff)
 		}
 	}
@@ -42,7 +42,7 @@ func TestSplit(t *testing.T) {
 func checkSplit(t interface {
 	Fatalf(string, ...any)
 }, text string, limit int) {
-	pieces := split(text, limit)
+	pieces := SplitText(text, limit)
 	if joined := strings.Join(pieces, ""); joined != text {
 		t.Fatalf("the pieces %q do not give %q", pieces, text)
 	}
@@ -125,9 +125,9 @@ func FuzzSplit(f *testing.F) {
 
 func TestSplitLongTextQuickly(t *testing.T) {
 	text := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 20000)
-	pieces := split(text, maxTextUnits)
-	if least := (len(text) + maxTextUnits - 1) / maxTextUnits; len(pieces) < least || len(pieces) > least+2 {
+	pieces := SplitText(text, 5000)
+	if len(pieces) != (len(text)+4999)/5000 && len(pieces) != (len(text)+4999)/5000+1 {
 		t.Errorf("%d pieces of %d bytes", len(pieces), len(text))
 	}
-	checkSplit(t, text[:12000], maxTextUnits)
+	checkSplit(t, text[:12000], 5000)
 }

@@ -1,4 +1,4 @@
-package telegram
+package sdk
 
 import (
 	"strings"
@@ -8,13 +8,10 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// maxTextUnits is the longest text of one message, in UTF-16 code units after its formatting is taken out.
-const maxTextUnits = 4096
-
-// split cuts a text into pieces of at most limit UTF-16 code units that joined give the text again. A word (what stands
+// SplitText cuts a text into pieces of at most limit UTF-16 code units that joined give the text again. A word (what stands
 // between white space) is cut only when it is longer than a piece itself: then where Unicode allows a line break, as
-// between Japanese characters, else between grapheme clusters.
-func split(text string, limit int) []string {
+// between Japanese characters, else between grapheme clusters. It is for channels whose manifest says SplitsText.
+func SplitText(text string, limit int) []string {
 	var pieces []string
 	for text != "" {
 		n := cut(text, limit)
@@ -33,7 +30,7 @@ func cut(text string, limit int) int {
 	at, state := mark{}, -1
 	for rest := text; rest != ""; {
 		grapheme, after, boundaries, next := uniseg.StepString(rest, state)
-		if width := utf16Len(grapheme); at.units+width > limit {
+		if width := UTF16Len(grapheme); at.units+width > limit {
 			if breaksWords(grapheme) {
 				space = at
 			}
@@ -110,11 +107,11 @@ func noBreak(r rune) bool {
 
 func fits(text string, limit int) bool {
 	// A UTF-16 unit takes at most three bytes and at least one, which settles most texts without counting.
-	return len(text) <= limit || (len(text) <= 3*limit && utf16Len(text) <= limit)
+	return len(text) <= limit || (len(text) <= 3*limit && UTF16Len(text) <= limit)
 }
 
-// utf16Len counts UTF-16 code units.
-func utf16Len(text string) int {
+// UTF16Len counts UTF-16 code units.
+func UTF16Len(text string) int {
 	units := 0
 	for _, r := range text {
 		units += runeUnits(r)
