@@ -1205,6 +1205,12 @@ export interface components {
             next: string;
         };
         Anything: Record<string, never>;
+        ApprovePlugin: {
+            demand_confinement?: boolean;
+            id?: string;
+            path?: string;
+            sha256: string;
+        };
         Attachment: {
             duration_ms?: number;
             id: string;
@@ -1229,6 +1235,49 @@ export interface components {
             details: Record<string, never>;
             id: string;
             subject: string;
+        };
+        Bundle: {
+            accounts: string[];
+            address: components["schemas"]["Setting"][];
+            /** Format: date-time */
+            approved_at: string | null;
+            approved_by: string;
+            command: string[];
+            confinement_demanded: boolean;
+            consent: boolean;
+            documentation_url: string;
+            enforced: string[];
+            files: {
+                executable: boolean;
+                path: string;
+                sha256: string;
+                size: number;
+            }[];
+            id: string;
+            name: string;
+            not_enforced: string[];
+            path: string;
+            permissions: string[];
+            problems: string[];
+            replaces: string;
+            services: string[];
+            settings: components["schemas"]["Setting"][];
+            sha256: string;
+            /** @enum {string} */
+            state: "in-use" | "approved" | "offered" | "broken";
+            version: string;
+            versions: {
+                /** Format: date-time */
+                at: string;
+                by: string;
+                problem: string;
+                sha256: string;
+                version: string;
+            }[];
+        };
+        Bundles: {
+            items: components["schemas"]["Bundle"][];
+            next: string;
         };
         ChangeContact: {
             company?: string;
@@ -1722,15 +1771,18 @@ export interface components {
                 p50_ms: number;
                 p99_ms: number;
             }[];
+            enforced: string[];
             /** @enum {string} */
-            kind: "built-in";
+            kind: "built-in" | "third-party";
             last_exit: components["schemas"]["Exit"] | null;
             memory_bytes: number;
             name: string;
             /** Format: date-time */
             next_start: string | null;
+            not_enforced: string[];
             notice: string;
             restarts: number;
+            sha256: string;
             /** Format: date-time */
             since: string | null;
             spooled: number;
