@@ -8,7 +8,23 @@ function read(): string {
   return now.startsWith(base) ? now.slice(base.length) || '/' : '/';
 }
 
-globalThis.addEventListener?.('popstate', () => (path = read()));
+let holds: ((to: string) => boolean) | undefined;
+
+/**
+ * holdBack asks before each step away from the page: `mayGo` is given the path to go to and says no to stay. The result
+ * ends it. Only one page at a time asks.
+ */
+export function holdBack(mayGo: (to: string) => boolean): () => void {
+  holds = mayGo;
+  return () => {
+    if (holds === mayGo) holds = undefined;
+  };
+}
+
+globalThis.addEventListener?.('popstate', () => {
+  if (holds && !holds(read())) history.pushState(null, '', href(path));
+  else path = read();
+});
 
 /** route is the path below /app, with a leading slash: "/", "/conversations/01J…", "/admin/accounts". */
 export const route = (): string => path;
@@ -18,7 +34,7 @@ export const href = (to: string): string => base + to;
 
 /** go moves to a path; `replace` leaves no step back. */
 export function go(to: string, { replace = false } = {}): void {
-  if (to === path) return;
+  if (to === path || (holds && !holds(to))) return;
   history[replace ? 'replaceState' : 'pushState'](null, '', href(to));
   path = read();
 }
