@@ -183,7 +183,7 @@ test('Tab goes through the workspace as one reads it, and everything it stops at
   await other.close();
 });
 
-test('an offer is declined by a letter, and letters do nothing in fields or when they are switched off', async () => {
+test('an offer is declined by a letter, and letters do nothing in fields', async () => {
   const other = await context(browser);
   const theirs = await context(browser);
   await desk.ask(desk.key(ines), 'PUT', '/me/presence', { presence: 'offline' });

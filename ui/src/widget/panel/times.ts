@@ -39,7 +39,7 @@ export function newMark(before: Date | undefined, at: Date): boolean {
   return !before || at.getTime() - before.getTime() >= 5 * minute || midnight(before) !== midnight(at);
 }
 
-/** size is "840 kB". */
+/** size is "840 kB", and "14 bytes" where it is less. */
 export function size(bytes: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
   let i = 0;
@@ -47,7 +47,7 @@ export function size(bytes: number): string {
     bytes /= 1000;
     i++;
   }
-  return new Intl.NumberFormat(tag(), { style: 'unit', unit: units[i], maximumFractionDigits: bytes < 10 && i > 0 ? 1 : 0 }).format(bytes);
+  return new Intl.NumberFormat(tag(), { style: 'unit', unit: units[i], unitDisplay: i ? 'short' : 'long', maximumFractionDigits: bytes < 10 && i > 0 ? 1 : 0 }).format(bytes);
 }
 
 const capital = (text: string): string => text.charAt(0).toLocaleUpperCase(tag()) + text.slice(1);
