@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	switch os.Getenv(fakeVariable) {
+	case "simple": // like a plugin in another language
+		_ = os.Unsetenv("PLUGIN_MULTIPLEX_GRPC")
+		sdk.Serve(fakePlugin)
+		os.Exit(0)
 	case "serve":
 		sdk.Serve(fakePlugin)
 		os.Exit(0)
