@@ -18,10 +18,18 @@ func (s Source) checkApproved() error {
 	if s.Bundle == nil {
 		return s.Problem
 	}
-	if can := abilities(); s.Demand && can.landlock == 0 {
-		return errors.New("an administrator demands that it is confined, and this kernel has no Landlock")
+	if err := mayRun(s.Demand, abilities()); err != nil {
+		return err
 	}
 	return s.Bundle.Check()
+}
+
+// mayRun says whether what an administrator demands can be had here.
+func mayRun(demand bool, can ability) error {
+	if demand && can.landlock == 0 {
+		return errors.New("an administrator demands that it is confined, and this kernel has no Landlock")
+	}
+	return nil
 }
 
 // throughPrelude makes a command the one that confines and then runs an approved plugin.
