@@ -54,7 +54,7 @@ export class AccountDraft {
   readonly addressFields: FormField[] = $derived((this.schema?.address ?? []).map(ofSetting));
 
   /** The steps of this plugin: one without settings has none to fill in and none to check. */
-  readonly steps: Step[] = $derived(steps.filter((s) => !(s === 'settings' && this.fields.length === 0) && !(s === 'check' && this.fields.length === 0 && this.schema?.callbacks.length === 0)));
+  readonly steps: Step[] = $derived(this.schema && this.fields.length === 0 ? steps.filter((s) => s !== 'settings' && (s !== 'check' || this.schema!.callbacks.length > 0)) : [...steps]);
 
   /** Something was typed that would be lost. */
   readonly begun = $derived(this.schema !== undefined);
