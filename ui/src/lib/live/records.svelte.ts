@@ -1,8 +1,14 @@
-import { SvelteMap } from 'svelte/reactivity';
+import { createSubscriber } from 'svelte/reactivity';
 import type { Conversation, ConversationDetail } from '../api/client';
 
 /** What is told when a conversation changes, or goes (undefined). */
 export type Changed = (id: string, now: Conversation | undefined) => void;
+
+/** Followed is a conversation that somebody shows, or has shown. */
+interface Followed {
+  follow: () => void;
+  changed: () => void;
+}
 
 /**
  * The conversations that this browser knows, by id. They come from two sides: the socket tells, in order, and the API
@@ -12,7 +18,7 @@ export type Changed = (id: string, now: Conversation | undefined) => void;
 export class Records {
   readonly #told = new Map<string, number>(); // the moment at which the socket last told of it
   readonly #all = new Map<string, Conversation>();
-  readonly #shown = new SvelteMap<string, Conversation>();
+  readonly #followed = new Map<string, Followed>(); // few of many
   readonly #gone = new Map<string, number>();
   #moment = 0;
   #questions = 0;
@@ -29,7 +35,8 @@ export class Records {
   }
 
   shown(id: string): Conversation | undefined {
-    return this.#shown.get(id);
+    if ($effect.tracking()) this.#follow(id);
+    return this.#all.get(id);
   }
 
   all(): Iterable<Conversation> {
@@ -99,21 +106,32 @@ export class Records {
       if (needed(id)) continue;
       this.#all.delete(id);
       this.#told.delete(id);
-      this.#shown.delete(id);
+      this.#followed.get(id)?.changed();
+      this.#followed.delete(id);
     }
   }
 
   #set(c: Conversation): void {
     this.#all.set(c.id, c);
-    this.#shown.set(c.id, c);
+    this.#followed.get(c.id)?.changed();
     this.changed(c.id, c);
   }
 
   #drop(id: string): void {
     this.#told.delete(id);
     if (!this.#all.delete(id)) return;
-    this.#shown.delete(id);
+    this.#followed.get(id)?.changed();
     this.changed(id, undefined);
+  }
+
+  /** #follow has whoever shows a conversation told of its changes. */
+  #follow(id: string): void {
+    let followed = this.#followed.get(id);
+    if (!followed) {
+      const made: Followed = { changed: () => {}, follow: createSubscriber((update) => void (made.changed = update)) };
+      this.#followed.set(id, (followed = made));
+    }
+    followed.follow();
   }
 }
 

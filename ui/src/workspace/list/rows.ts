@@ -29,7 +29,10 @@ export function windowLeft(c: Conversation, now: number): number | undefined {
   return c.window ? Date.parse(c.window) - now : undefined;
 }
 
-const folded = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLocaleLowerCase();
+const plain = /^[\0-\x7f]*$/;
+
+/** folded is a text without case and accents. Most have no accents, and thousands are folded at the first letter of a search. */
+const folded = (text: string): string => (plain.test(text) ? text : text.normalize('NFD').replace(/\p{M}/gu, '')).toLowerCase();
 
 /** What is searched of a conversation, folded once for each of its versions. */
 const searched = new WeakMap<Conversation, string>();
@@ -55,8 +58,24 @@ export function matching(list: readonly Conversation[], query: string): readonly
  * pointer. What is new is added at the end; what has left stays as it was until the pointer leaves.
  */
 export function settled(held: readonly Conversation[], now: readonly Conversation[]): readonly Conversation[] {
-  const fresh = new Map(now.map((c) => [c.id, c]));
-  const list = held.map((c) => fresh.get(c.id) ?? c);
-  const there = new Set(held.map((c) => c.id));
-  return [...list, ...now.filter((c) => !there.has(c.id))];
+  const list = held.slice();
+  let at = 0; // where the next one most likely is: few have moved
+  for (const c of now) {
+    const index = held[at]?.id === c.id ? at : indexOf(held, c.id);
+    if (index === undefined) list.push(c);
+    else {
+      list[index] = c;
+      at = index + 1;
+    }
+  }
+  return list;
+}
+
+/** Where each conversation stands in a list that is held, noted once: the list is compared with each of many changes. */
+const indices = new WeakMap<readonly Conversation[], Map<string, number>>();
+
+function indexOf(held: readonly Conversation[], id: string): number | undefined {
+  let index = indices.get(held);
+  if (!index) indices.set(held, (index = new Map(held.map((c, i) => [c.id, i]))));
+  return index.get(id);
 }

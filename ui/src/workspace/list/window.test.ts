@@ -11,6 +11,12 @@ describe('the window of a long list', () => {
     expect(drawn({ ...plain, count: 0 }, 0, 790)).toEqual({ first: 0, end: 0 });
   });
 
+  it('draws as many rows wherever a scroll ends, between two rows as well', () => {
+    const many = [0, 1, 40, 78, 79, 80, 500].map((more) => drawn(plain, 79 * 1000 + more, 800, 6)).map(({ first, end }) => end - first);
+    expect(new Set(many)).toEqual(new Set([24]));
+    for (const y of [0, 3, 199, 215, 229, 230, 250]) expect(drawn(headed, y, 100, 0).end).toBeGreaterThan(rowAt(headed, y + 99));
+  });
+
   it('never goes past the end', () => {
     expect(drawn(plain, totalHeight(plain), 790, 6).end).toBe(50_000);
     expect(rowAt(plain, 1e9)).toBe(49_999);

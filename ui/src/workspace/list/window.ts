@@ -22,10 +22,14 @@ export function rowAt(s: Shape, y: number): number {
   return Math.min(Math.max(Math.floor(past / s.row), 0), Math.max(s.count - 1, 0));
 }
 
-/** drawn is the range of rows to draw: those in sight and some on both sides, from `first` up to but without `end`. */
+/**
+ * drawn is the range of rows to draw: those in sight and some on both sides, from `first` up to but without `end`. Away
+ * from the ends they are always as many, so that scrolling makes and drops none.
+ */
 export function drawn(s: Shape, scrollTop: number, height: number, beyond = 6): { first: number; end: number } {
   if (s.count === 0) return { first: 0, end: 0 };
-  return { first: Math.max(rowAt(s, scrollTop) - beyond, 0), end: Math.min(rowAt(s, scrollTop + height) + beyond + 1, s.count) };
+  const first = rowAt(s, scrollTop) - beyond;
+  return { first: Math.max(first, 0), end: Math.min(first + Math.ceil(height / s.row) + 1 + 2 * beyond, s.count) };
 }
 
 /** scrollFor is the scroll position from which a row can be seen whole, as near to the present one as possible. */

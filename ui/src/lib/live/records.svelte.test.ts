@@ -1,3 +1,4 @@
+import { flushSync } from 'svelte';
 import { expect, test } from 'vitest';
 import type { Conversation } from '../api/client';
 import { Records } from './records.svelte';
@@ -47,4 +48,25 @@ test('a whole snapshot is all there is; a part of one takes nothing away', () =>
   expect([records.size, gone]).toEqual([2, []]);
   records.replace([c('B', 2)], true);
   expect([records.size, gone]).toEqual([1, ['A']]);
+});
+
+test('whoever shows a conversation sees it come, change and go, also after it was swept away', () => {
+  const records = new Records(() => {});
+  records.told(c('B', 1));
+  const seen: (number | undefined)[] = [];
+  const end = $effect.root(() => {
+    const shown = $derived(records.shown('A')?.version);
+    $effect(() => void seen.push(shown));
+  });
+  const then = (act: () => void) => (act(), flushSync());
+  then(() => {});
+  then(() => records.told(c('A', 1)));
+  then(() => records.told(c('B', 7)));
+  then(() => records.told(c('A', 2)));
+  then(() => records.gone('A'));
+  then(() => records.told(c('A', 3)));
+  then(() => records.keep(() => false));
+  then(() => records.told(c('A', 4)));
+  expect(seen).toEqual([undefined, 1, 2, undefined, 3, undefined, 4]);
+  end();
 });
