@@ -40,6 +40,7 @@ func init() {
 		{name: "plugin remove", words: "NAME", least: 1, most: 1, help: "Takes the approval of a channel back. Refused while accounts use it.", run: pluginRemove},
 		{name: "plugin pack", words: "DIR", least: 1, most: 1, help: "Writes the list of a bundle's files, with their hashes, into its plugin.toml.", run: pluginPack},
 		{name: "plugin new", words: "NAME", least: 1, most: 1, help: "Writes a channel plugin to begin with, which builds and passes its own test.", flags: pluginNewFlags, run: pluginNew},
+		{name: "plugin run", words: "BIN [ARGUMENT …]", least: 1, most: 100, help: "Plays customer, agent and provider with a plugin, without a server.", flags: pluginRunFlags, run: pluginRun},
 		{name: "plugin test", words: "BIN [ARGUMENT …]", least: 1, most: 100, help: "Puts a plugin, in any language, through the conformance suite and reports each requirement.", flags: pluginTestFlags, run: pluginTest},
 		{name: "route explain", words: "CONVERSATION", least: 1, most: 1, help: "Tells why a conversation went where it went.", run: routeExplain},
 		{name: "backup", words: "FILE", least: 1, most: 1, help: "Writes a backup while the server runs, and reads it back to check it.", flags: backupFlags, run: backup},

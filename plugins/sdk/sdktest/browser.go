@@ -29,11 +29,21 @@ type Stream struct {
 // Connect opens a stream, as the host does once after each start. The test's end closes it.
 func (p *Plugin) Connect(t T) *Stream {
 	t.Helper()
+	s, err := p.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Break)
+	return s
+}
+
+// OpenStream is Connect outside of tests. The caller owes Break.
+func (p *Plugin) OpenStream() (*Stream, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stream, err := p.Live.Connect(ctx)
 	if err != nil {
 		cancel()
-		t.Fatalf("open the stream of live connections: %v", err)
+		return nil, fmt.Errorf("open the stream of live connections: %w", err)
 	}
 	s := &Stream{send: make(chan *channelv1.ConnectRequest), cancel: cancel, done: make(chan struct{}), browsers: map[uint64]*Browser{}}
 	go func() {
@@ -57,8 +67,7 @@ func (p *Plugin) Connect(t T) *Stream {
 			s.take(frame)
 		}
 	}()
-	t.Cleanup(s.Break)
-	return s
+	return s, nil
 }
 
 // Break ends the stream, as the end of the host does.
@@ -144,7 +153,8 @@ func (s *Stream) Open(r *channelv1.HTTPRequest) *Browser {
 	return b
 }
 
-var errNothingCame = errors.New("nothing came in time")
+// ErrNothingCame is returned by the waits of a Browser when what they wait for did not come in time.
+var ErrNothingCame = errors.New("nothing came in time")
 
 // await waits until what is asked for under the stream's lock holds.
 func (b *Browser) await(holds func() bool) error {
@@ -162,7 +172,7 @@ func (b *Browser) await(holds func() bool) error {
 		case <-b.stream.done:
 			return errors.New("the stream has ended")
 		case <-timer.C:
-			return errNothingCame
+			return ErrNothingCame
 		}
 	}
 }

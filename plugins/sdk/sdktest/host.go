@@ -25,11 +25,12 @@ type Host struct {
 	received []*channelv1.Event
 	cursor   *channelv1.Cursor
 	cursors  map[string][]byte // by account and name
-	loose    int               // batches of events that came without a cursor
-	held     *heldReceive      // what the next Receive waits for, before it stores
-	answers  *heldReceive      // the same, when it has stored
-	refusals int               // how many of the next ones with events fail
-	refused  chan struct{}     // closed with the first of them
+	told     func(account string, events []*channelv1.Event)
+	loose    int           // batches of events that came without a cursor
+	held     *heldReceive  // what the next Receive waits for, before it stores
+	answers  *heldReceive  // the same, when it has stored
+	refusals int           // how many of the next ones with events fail
+	refused  chan struct{} // closed with the first of them
 	state    map[string]stateValue
 	versions uint64
 	media    map[string]storedMedia
@@ -58,6 +59,13 @@ func (h *Host) Received() ([]*channelv1.Event, *channelv1.Cursor) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.received), h.cursor
+}
+
+// OnReceive has f called with each batch of events, when it is stored.
+func (h *Host) OnReceive(f func(account string, events []*channelv1.Event)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told = f
 }
 
 // PublishKeys makes a key set available; without it, Keys answers that none can be had.
@@ -135,6 +143,9 @@ func (h *Host) Receive(ctx context.Context, r *channelv1.ReceiveRequest) (*chann
 		return nil, status.Error(codes.Unavailable, "the host cannot store anything now")
 	}
 	h.received = append(h.received, r.GetEvents()...)
+	if h.told != nil && len(r.GetEvents()) > 0 {
+		h.told(r.GetAccount(), r.GetEvents())
+	}
 	switch c := r.GetCursor(); {
 	case c != nil:
 		h.cursor = c

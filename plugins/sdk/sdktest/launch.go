@@ -35,6 +35,11 @@ func Launch(ctx context.Context, program Program) (*Launched, error) {
 	return launch(ctx, program, newHost(), newConversations())
 }
 
+// Again starts the program again with the same host, as after a crash.
+func (l *Launched) Again(ctx context.Context, program Program) (*Launched, error) {
+	return launch(ctx, program, l.Host, l.Conversations)
+}
+
 func launch(ctx context.Context, program Program, host *Host, conversations *Conversations) (*Launched, error) {
 	sockets, err := socketDirectory()
 	if err != nil {
@@ -69,6 +74,7 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 		if l.process, err = newProcess(command); err != nil {
 			return nil, err
 		}
+		l.process.stderr.told = program.Log
 		return &multiplexing{process: l.process, config: config}, nil
 	}
 	l.client = plugin.NewClient(config)
@@ -138,9 +144,6 @@ func (l *Launched) End() {
 
 // Ended is closed when the process has ended.
 func (l *Launched) Ended() <-chan struct{} { return l.process.ended }
-
-// Log calls f with each line that the process wrote to standard error so far.
-func (l *Launched) Log() []string { return l.process.stderr.all() }
 
 // multiplexing tells go-plugin, before it reads the handshake, what the line says of multiplexing: the library wants to
 // know before the start, and refuses plugins that cannot, though it can speak to both kinds.

@@ -76,7 +76,7 @@ func (s *suite) liveTalk(t T, stream *Stream) {
 	go func() { // reads, as browsers do
 		defer close(stop)
 		for {
-			if _, err := b.Receive(); err != nil && !errors.Is(err, errNothingCame) {
+			if _, err := b.Receive(); err != nil && !errors.Is(err, ErrNothingCame) {
 				return
 			}
 		}

@@ -22,6 +22,8 @@ type Program struct {
 	Args []string
 	Env  []string // beside the few variables that a host hands on
 	Dir  string   // where it runs; "": in a private directory, as under a host
+	// Log is called with each line that it writes to standard error; may be nil.
+	Log func(line string)
 }
 
 // inherited names the variables that a plugin gets of its host's environment.
@@ -51,6 +53,7 @@ type output struct {
 	mu      sync.Mutex
 	lines   []string
 	partial []byte
+	told    func(line string) // may be nil
 }
 
 func (o *output) Write(p []byte) (int, error) {
@@ -63,6 +66,9 @@ func (o *output) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		o.lines, o.partial = append(o.lines, string(line)), bytes.Clone(rest)
+		if o.told != nil {
+			o.told(string(line))
+		}
 	}
 }
 

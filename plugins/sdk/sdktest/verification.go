@@ -137,6 +137,18 @@ func (s *suite) signedWith(setting string, r *channelv1.HTTPRequest) *channelv1.
 	return r
 }
 
+// Sign adds the signature that a manifest's Verification describes to a request, with the secret in the settings. A request
+// that is not verified so, or carries that header already, is left alone.
+func Sign(m *channelv1.Manifest, settings map[string]any, r *channelv1.HTTPRequest) {
+	v := m.GetVerification()
+	has := func(h *channelv1.Header) bool { return strings.EqualFold(h.GetName(), v.GetHeader()) }
+	if v == nil || newDigest(v.GetAlgorithm()) == nil || !verifiable(v, r) || slices.ContainsFunc(r.GetHeaders(), has) {
+		return
+	}
+	secret, _ := settings[v.GetSecretSetting()].(string)
+	r.Headers = append(r.Headers, &channelv1.Header{Name: v.GetHeader(), Value: sign(v, secret, r.GetBody())})
+}
+
 // verifiable reports whether a request is one that the host can judge in the plugin's place.
 func verifiable(v *channelv1.Verification, r *channelv1.HTTPRequest) bool {
 	return strings.Trim(v.GetPath(), "/") == strings.Trim(r.GetPath(), "/")
