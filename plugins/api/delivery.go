@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/guichet/guichet/plugins/sdk"
@@ -112,10 +113,15 @@ func (e *entry) shown(now time.Time, fetched uint64) string {
 	return e.state
 }
 
+// zippers are kept: each has most of a megabyte of its own.
+var zippers = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+
 // encode makes a record small enough to be kept: the longest text that the host sends has 30,000 bytes.
 func (r *record) encode() ([]byte, error) {
 	var b bytes.Buffer
-	zip := gzip.NewWriter(&b)
+	zip := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(zip)
+	zip.Reset(&b)
 	encoder := json.NewEncoder(zip)
 	encoder.SetEscapeHTML(false)
 	if err := errors.Join(encoder.Encode(r), zip.Close()); err != nil {

@@ -278,6 +278,16 @@ func (l *deliveryLog) prune(ctx context.Context) {
 	}
 }
 
+// oldest returns the oldest entry, and whether it goes when one more is added.
+func (l *deliveryLog) oldest() (e entry, full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.index) == 0 {
+		return e, false
+	}
+	return l.index[0], len(l.index) >= maxKept
+}
+
 // find returns the number of a delivery.
 func (l *deliveryLog) find(id string) (uint64, bool) {
 	l.mu.Lock()

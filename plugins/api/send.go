@@ -130,17 +130,17 @@ func (c *channel) leave(ctx context.Context, r *record) (sdk.Receipt, error) {
 // fullPause is when the host is to try again when there is no room for what has to be fetched.
 const fullPause = time.Minute
 
-// room says whether one more may wait to be fetched.
+// room says whether one more may be kept without dropping one that waits to be fetched: the oldest would go.
 func (c *channel) room(ctx context.Context) error {
-	waiting, _ := c.kept.choose(maxKept, false, func(e *entry) bool { return e.state == stateWaiting })
-	if len(waiting) < maxKept {
+	oldest, full := c.kept.oldest()
+	if !full || oldest.state != stateWaiting {
 		return nil
 	}
 	read, err := c.fetched(ctx)
 	if err != nil {
 		return err
 	}
-	if waiting[0].seq > read {
+	if oldest.seq > read {
 		return &sdk.Retryable{After: fullPause, Reason: strconv.Itoa(maxKept) + " messages wait to be fetched; there is no room for more."}
 	}
 	return nil

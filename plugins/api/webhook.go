@@ -31,10 +31,11 @@ const (
 // receiver is the program's address. Webhooks are signed as standardwebhooks.com has it: HMAC-SHA256 over the delivery's
 // id, the time and the body.
 type receiver struct {
-	url    *url.URL
-	keys   [][]byte
-	client *http.Client
-	clock  sdk.Clock
+	url     *url.URL
+	keys    [][]byte
+	client  *http.Client
+	clock   sdk.Clock
+	timeout time.Duration // of one call
 }
 
 // newReceiver returns nil where the settings name no address.
@@ -47,7 +48,7 @@ func newReceiver(s Settings, test bool, clock sdk.Clock) (*receiver, error) {
 	if err != nil || u == nil {
 		return nil, err
 	}
-	return &receiver{url: u, keys: keys, client: webhookClient(u.Scheme == "http" && !test), clock: clock}, nil
+	return &receiver{url: u, keys: keys, client: webhookClient(u.Scheme == "http" && !test), clock: clock, timeout: attemptTimeout}, nil
 }
 
 func (r *receiver) close() {
@@ -97,7 +98,7 @@ type result struct {
 
 // post gives a delivery to the receiver.
 func (r *receiver) post(ctx context.Context, d delivery) result {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	body, err := json.Marshal(d)
 	if err != nil {
@@ -116,7 +117,7 @@ func (r *receiver) post(ctx context.Context, d delivery) result {
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return result{problem: unreached(err)}
+		return result{problem: unreached(err, r.timeout)}
 	}
 	defer func() { _ = response.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // only an excerpt is shown, and a success needs none
@@ -168,11 +169,11 @@ func excerpt(said []byte) string {
 }
 
 // unreached says why there was no answer, without the address, which may hold a secret.
-func unreached(err error) string {
+func unreached(err error, timeout time.Duration) string {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		if wrapped.Timeout() {
-			return fmt.Sprintf("The receiver did not answer within %s.", attemptTimeout)
+			return fmt.Sprintf("The receiver did not answer within %s.", timeout)
 		}
 		err = wrapped.Err
 	}

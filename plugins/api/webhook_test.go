@@ -393,3 +393,20 @@ func TestValidatePings(t *testing.T) {
 		t.Errorf("with one that refuses: %v", c)
 	}
 }
+
+// TestAReceiverThatDoesNotAnswer is not waited for.
+func TestAReceiverThatDoesNotAnswer(t *testing.T) {
+	p := newProgram(t)
+	let := make(chan struct{})
+	p.reply(func(http.ResponseWriter, int) { <-let })
+	defer close(let)
+	r, err := newReceiver(Settings{WebhookURL: p.URL, WebhookSecret: testSecret}, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	r.timeout = 50 * time.Millisecond
+	if came := r.post(t.Context(), delivery{ID: "m"}); came.problem != "The receiver did not answer within 50ms." || came.permanent {
+		t.Errorf("it came to %+v", came)
+	}
+}
