@@ -134,7 +134,7 @@ func interpretersOf(f *os.File) (paths []string, script bool, err error) {
 	rest, isScript := strings.CutPrefix(string(line), "#!")
 	words := strings.Fields(rest)
 	if !isScript || len(words) == 0 {
-		return nil, false, errors.New("the command is neither a program of this operating system nor a script with #!")
+		return nil, false, errors.New("the command is neither a program of this operating system nor a script that names its interpreter")
 	}
 	programs := []string{words[0]}
 	if filepath.Base(words[0]) == "env" && len(words) > 1 {
