@@ -156,6 +156,9 @@ func probe(w http.ResponseWriter, path, what string) {
 // strangerText writes the plugin.toml of the fake, without its files.
 func strangerText(t testing.TB, version, behaviour, permissions string) string {
 	m := fakeManifest(t)
+	if raceDetector && !strings.Contains(permissions, "memory") {
+		permissions += "\nmemory = \"32 GB\""
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "id = \"fake\"\nname = \"Fake\"\nversion = %q\nprotocol = 1\nservices = [", version)
 	for _, s := range m.GetServices() {

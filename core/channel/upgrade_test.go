@@ -193,6 +193,9 @@ func TestLeakingPluginIsEnded(t *testing.T) {
 	if !abilities().prelude {
 		t.Skip("for Linux")
 	}
+	if raceDetector {
+		t.Skip("the race detector takes more than that by itself")
+	}
 	s := newStrangers(t)
 	s.approve(t, "1.0", "", `memory = "100 MB"`)
 	former := s.run(t)
