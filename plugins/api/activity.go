@@ -30,49 +30,61 @@ var belongs = map[string][]string{
 	"data": {kindPostback}, "params": {kindPostback}, "stopped": {kindTyping}, "up_to": {kindRead}, "reason": {kindEnd},
 }
 
-// activity is one thing that a customer said or did. Its JSON form, which is never shown, is what its digest is made of.
+// activity is one thing that a customer said or did. Its JSON form is never shown: its digest is made of it. A field that
+// is empty does not count there, so that the digests stay when fields are added.
 type activity struct {
 	path string // in the request, for what is found wrong later
 
-	ID           string
-	Type         string
-	Conversation string // the thread's id
-	At           time.Time
-	Customer     customer
-	Text         string
-	Format       string
-	Attachments  []attachment
-	Location     *location
-	Contacts     []contact
-	ReplyTo      string
-	Variables    map[string]string
-	Message      string // that is edited or deleted
-	Data         string
-	Params       map[string]string
-	Stopped      bool
-	UpTo         string
-	Reason       string
+	ID           string            `json:",omitzero"`
+	Type         string            `json:",omitzero"`
+	Conversation string            `json:",omitzero"` // the thread's id
+	At           time.Time         `json:",omitzero"`
+	Customer     customer          `json:",omitzero"`
+	Text         string            `json:",omitzero"`
+	Format       string            `json:",omitzero"`
+	Attachments  []attachment      `json:",omitempty"`
+	Location     *location         `json:",omitzero"`
+	Contacts     []contact         `json:",omitempty"`
+	ReplyTo      string            `json:",omitzero"`
+	Variables    map[string]string `json:",omitempty"`
+	Message      string            `json:",omitzero"` // that is edited or deleted
+	Data         string            `json:",omitzero"`
+	Params       map[string]string `json:",omitempty"`
+	Stopped      bool              `json:",omitzero"`
+	UpTo         string            `json:",omitzero"`
+	Reason       string            `json:",omitzero"`
 }
 
 type customer struct {
-	Kind, ID, Name, Language, Picture string
-	Email, Phone                      string
-	EmailVerified, PhoneVerified      bool
+	Kind          string `json:",omitzero"`
+	ID            string `json:",omitzero"`
+	Name          string `json:",omitzero"`
+	Language      string `json:",omitzero"`
+	Picture       string `json:",omitzero"`
+	Email         string `json:",omitzero"`
+	Phone         string `json:",omitzero"`
+	EmailVerified bool   `json:",omitzero"`
+	PhoneVerified bool   `json:",omitzero"`
 }
 
 type attachment struct {
-	URL, Name, Type string
-	Content         []byte
+	URL     string `json:",omitzero"`
+	Name    string `json:",omitzero"`
+	Type    string `json:",omitzero"`
+	Content []byte `json:",omitempty"`
 }
 
 type location struct {
-	Latitude, Longitude float64
-	Title, Address      string
+	Latitude  float64 `json:",omitzero"`
+	Longitude float64 `json:",omitzero"`
+	Title     string  `json:",omitzero"`
+	Address   string  `json:",omitzero"`
 }
 
 type contact struct {
-	Name           string
-	Phones, Emails []string
+	Name   string   `json:",omitzero"`
+	Phones []string `json:",omitempty"`
+	Emails []string `json:",omitempty"`
 }
 
 var (

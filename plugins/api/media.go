@@ -87,7 +87,7 @@ func mediaOf(response *http.Response, maxBytes int64) (*sdk.Media, error) {
 		kind = "application/octet-stream"
 	}
 	media := &sdk.Media{Type: kind, Size: max(response.ContentLength, 0), Body: response.Body}
-	if _, values, err := mime.ParseMediaType(response.Header.Get("Content-Disposition")); err == nil {
+	if _, values, err := mime.ParseMediaType(response.Header.Get("Content-Disposition")); err == nil && values["filename"] != "" {
 		media.Name = fileName(path.Base(values["filename"]))
 	}
 	if maxBytes > 0 {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -289,4 +290,21 @@ func FuzzActivities(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDigestsStay: an id that was claimed by an earlier version stands for the same content.
+func TestDigestsStay(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"id":"1","customer":{"id":"ada"},"text":"hello"}`: "423dcab624633069c959a191ab55ef44",
+		`{"id":"2","type":"message","at":"2026-11-21T10:00:00Z","conversation":"c","customer":{"kind":"member","id":"ada","name":"Ada","email":"a@b"},"text":"x","location":{"latitude":1,"longitude":2},"variables":{"b":1,"a":"2"}}`: "6e1854d18cb80470e5cdc5c8e0b8d532",
+	} {
+		found := &findings{}
+		list, _, err := readActivities([]byte(body), "", found)
+		if err != nil || len(found.list) > 0 {
+			t.Fatalf("%v %v", err, found.list)
+		}
+		if got := hex.EncodeToString(list[0].digest()); got != want {
+			t.Errorf("%s\nhas the digest %s, had %s", body, got, want)
+		}
+	}
 }
