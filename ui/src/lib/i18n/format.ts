@@ -37,8 +37,12 @@ function place(inside: string, values: Values, language: string): string {
   return fill(form, values, language).replaceAll('#', number(count, language));
 }
 
+const numbers = new Map<string, Intl.NumberFormat>();
+
 function number(value: number, language: string): string {
-  return value.toLocaleString(language);
+  let format = numbers.get(language);
+  if (!format) numbers.set(language, (format = new Intl.NumberFormat(language)));
+  return format.format(value);
 }
 
 /** split cuts "name, plural, one {…} other {…}" at its first two commas. */

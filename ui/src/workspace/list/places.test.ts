@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import { Places } from './places';
 
-const given = (places: Places, rows: string, spared?: string) => {
-  places.give([...rows], spared);
+const given = (places: Places, rows: string, how?: Parameters<Places['give']>[1]) => {
+  places.give([...rows], how);
   return [...rows].map((id) => places.of(id));
 };
+/** page is how the rows stand on the page. */
+const page = (places: Places, rows: string, how?: Parameters<Places['give']>[1]) => places.give([...rows], how).map((i) => rows[i]).join('');
 
 it('lets rows keep their places, and gives those of others to the ones that come', () => {
   const places = new Places();
@@ -23,6 +25,17 @@ it('gives a place to one row only', () => {
 it('fills nothing else into the place of the row that has the focus', () => {
   const places = new Places();
   given(places, 'abc');
-  expect(given(places, 'xyz', 'b')).toEqual([0, 2, 3]);
+  expect(given(places, 'xyz', { spared: 'b' })).toEqual([0, 2, 3]);
   expect(given(places, 'bxy')[0]).not.toBe(1);
+});
+
+it('has the rows on the page in their order, but moves nothing while it is to be still', () => {
+  const places = new Places();
+  expect(page(places, 'abcd')).toBe('abcd');
+  expect(page(places, 'cdef', { still: true })).toBe('efcd');
+  expect(page(places, 'defgh', { still: true })).toBe('efgdh');
+  expect(page(places, 'fgh', { still: true })).toBe('fgh');
+  expect(page(places, 'bcdef', { still: true })).toHaveLength(5);
+  expect(page(places, 'bcdef')).toBe('bcdef');
+  expect(page(places, 'cdefg', { still: true })).toBe('gcdef');
 });

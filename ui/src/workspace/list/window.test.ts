@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { drawn, rowAt, scrollFor, topOf, totalHeight, type Shape } from './window';
+import { beyond, drawn, rowAt, scrollFor, topOf, totalHeight, type Shape } from './window';
 
 const plain: Shape = { count: 50_000, row: 79, headingHeight: 37 };
 const headed: Shape = { count: 10, row: 50, heading: 4, headingHeight: 30 };
@@ -15,6 +15,15 @@ describe('the window of a long list', () => {
     const many = [0, 1, 40, 78, 79, 80, 500].map((more) => drawn(plain, 79 * 1000 + more, 800, 6)).map(({ first, end }) => end - first);
     expect(new Set(many)).toEqual(new Set([24]));
     for (const y of [0, 3, 199, 215, 229, 230, 250]) expect(drawn(headed, y, 100, 0).end).toBeGreaterThan(rowAt(headed, y + 99));
+  });
+
+  it('draws little beyond what is in sight while it is pulled along', () => {
+    const rows = (moved: number) => {
+      const { first, end } = drawn(plain, 79 * 1000, 790, beyond(moved, 790));
+      return end - first;
+    };
+    expect(rows(80)).toBe(23);
+    expect(rows(800)).toBe(13);
   });
 
   it('never goes past the end', () => {

@@ -22,14 +22,22 @@ export function rowAt(s: Shape, y: number): number {
   return Math.min(Math.max(Math.floor(past / s.row), 0), Math.max(s.count - 1, 0));
 }
 
+/** How many rows are drawn beyond those in sight, on either side: scrolling must not find an empty place. */
+const around = 6;
+/** Where a list is pulled along faster than it can be read, nothing is gained by them. */
+const aroundFast = 1;
+
+/** beyond is how many rows are drawn beyond those in sight when the list moves by so many px at once. */
+export const beyond = (moved: number, height: number): number => (moved > height ? aroundFast : around);
+
 /**
  * drawn is the range of rows to draw: those in sight and some on both sides, from `first` up to but without `end`. Away
  * from the ends they are always as many, so that scrolling makes and drops none.
  */
-export function drawn(s: Shape, scrollTop: number, height: number, beyond = 6): { first: number; end: number } {
+export function drawn(s: Shape, scrollTop: number, height: number, more = around): { first: number; end: number } {
   if (s.count === 0) return { first: 0, end: 0 };
-  const first = rowAt(s, scrollTop) - beyond;
-  return { first: Math.max(first, 0), end: Math.min(first + Math.ceil(height / s.row) + 1 + 2 * beyond, s.count) };
+  const first = rowAt(s, scrollTop) - more;
+  return { first: Math.max(first, 0), end: Math.min(first + Math.ceil(height / s.row) + 1 + 2 * more, s.count) };
 }
 
 /** scrollFor is the scroll position from which a row can be seen whole, as near to the present one as possible. */
