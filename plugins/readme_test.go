@@ -2,6 +2,8 @@ package plugins
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
+	"github.com/guichet/guichet/plugins/sdk/sdktest"
 )
 
 // TestGuideShowsWhatRuns: the code in the authors' guide is the code that is built and tested.
@@ -80,5 +83,69 @@ func TestGuideAnswersEveryNeed(t *testing.T) {
 	}
 	if named < 20 {
 		t.Errorf("the table names %d fields", named)
+	}
+}
+
+// TestGuideIsFollowed runs the commands that the guide shows, as they stand there, with a guichet of this source tree.
+func TestGuideIsFollowed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds guichet and a new plugin")
+	}
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "guichet"), "..").CombinedOutput(); err != nil {
+		t.Fatalf("build guichet: %v\n%s", err, out)
+	}
+	for _, chapter := range []string{"From nothing to a channel", "In another language"} {
+		t.Run(chapter, func(t *testing.T) {
+			if strings.Contains(chapter, "language") && os.Getenv("GUICHET_WITHOUT_PYTHON") != "" {
+				t.Skip("GUICHET_WITHOUT_PYTHON is set")
+			}
+			_, rest, found := strings.Cut(string(text), "\n## "+chapter+"\n")
+			rest, _, _ = strings.Cut(rest, "\n## ")
+			_, rest, shown := strings.Cut(rest, "```sh\n")
+			commands, _, _ := strings.Cut(rest, "```\n")
+			if !found || !shown || strings.Count(commands, "\n") < 2 {
+				t.Fatalf("the chapter shows no commands: %q", commands)
+			}
+			dir := t.TempDir()
+			if err := os.Symlink(here, filepath.Join(dir, "plugins")); err != nil {
+				t.Fatal(err)
+			}
+			shell := exec.CommandContext(t.Context(), "sh", "-eu")
+			shell.Stdin, shell.Dir = strings.NewReader(commands), dir
+			shell.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOTOOLCHAIN=local")
+			out, err := shell.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if !strings.Contains(string(out), " 0 broken") || !strings.Contains(string(out), "✓ verification") {
+				t.Errorf("the suite was not run:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestGuideNamesEveryRequirement: authors find in the guide what the suite tells them.
+func TestGuideNamesEveryRequirement(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := sdktest.Requirements()
+	if len(names) < 20 {
+		t.Errorf("there are only %d requirements", len(names))
+	}
+	for _, name := range names {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("README.md does not name the requirement %s", name)
+		}
 	}
 }

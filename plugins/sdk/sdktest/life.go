@@ -31,6 +31,16 @@ func (s *suite) healthy(t T) {
 	}
 }
 
+// answering reports a plugin that does not answer, whatever it answers.
+func (s *suite) answering(t T, after string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := s.Channel.Health(ctx, &channelv1.HealthRequest{}); err != nil {
+		t.Errorf("after %s it answers no more: %v", after, err)
+	}
+}
+
 // spooling has a request handled by one process, and the same one much later by another.
 func (s *suite) spooling(t T) {
 	first := s.with(s.launch(t, newHost()).Plugin)
@@ -87,11 +97,9 @@ func (s *suite) isolation(t T) {
 			odd = append(odd, s.signed(request("a", "POST", path, []byte(body))), request("a", "POST", path, []byte(body)))
 		}
 	}
-	for _, r := range []*channelv1.HTTPRequest{
-		{Account: "a"}, {Account: "a", Method: "\x00", Url: "::", Path: "%zz"}, {Account: "a", Method: "GET", Headers: []*channelv1.Header{{}, {Name: ":", Value: "\n"}}},
-	} {
-		odd = append(odd, r)
-	}
+	odd = append(odd,
+		&channelv1.HTTPRequest{Account: "a"}, &channelv1.HTTPRequest{Account: "a", Method: "\x00", Url: "::", Path: "%zz"},
+		&channelv1.HTTPRequest{Account: "a", Method: "GET", Headers: []*channelv1.Header{{}, {Name: ":", Value: "\n"}}})
 	calls := map[string]func() error{
 		"Open without an account": func() error { _, err := s.Channel.Open(ctx, &channelv1.OpenRequest{}); return err },
 		"Open with settings that are a list": func() error {
@@ -116,7 +124,7 @@ func (s *suite) isolation(t T) {
 			t.Fatalf("%s ended the whole process (%s), and with it every account; on standard error:\n%s", what, l.process.result, l.process.stderr.last())
 		}
 	}
-	s.healthy(t)
+	s.answering(t, "calls with nonsense")
 	for _, id := range []string{"a", "b"} {
 		if s.serves(channelv1.Webhook_ServiceDesc.ServiceName) {
 			if _, err := s.Webhook.HandleHTTP(ctx, request(id, "GET", "", nil)); err != nil {
@@ -144,7 +152,7 @@ func (s *suite) limits(t T) {
 	if err := send(channelv1.MaxMessageBytes + 1<<10); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("a call with more than 16 MiB: %v", err)
 	}
-	s.healthy(t)
+	s.answering(t, "a call that was too large")
 	if !s.serves(channelv1.Webhook_ServiceDesc.ServiceName) {
 		return
 	}
@@ -245,7 +253,7 @@ func (s *suite) hostGone(t T) {
 	if timely(quiet, l.process.over) {
 		t.Errorf("it ended at SIGTERM while the host lives (%s): service managers send it to all processes at once, and the host is still draining", l.process.result)
 	} else {
-		s.with(l.Plugin).healthy(t)
+		s.with(l.Plugin).answering(t, "SIGTERM")
 		l.process.cut()
 		if !timely(endLimit, l.process.over) {
 			t.Errorf("the lifeline has ended, and the process still runs after %s: it would go on for ever, beside the one of the next host", endLimit)

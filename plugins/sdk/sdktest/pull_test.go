@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"sync"
 	"testing"
@@ -75,8 +76,17 @@ func (f *feed) after(ctx context.Context, number int) (events []int, err error) 
 	return events, nil
 }
 
-// ServeHTTP is how a plugin in another process asks for events behind one.
+// ServeHTTP is how a plugin, perhaps in another process, asks for events behind one, and registers its address.
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/address" {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if r.Method == http.MethodPut {
+			f.address = r.URL.Query().Get("is")
+		}
+		_ = json.NewEncoder(w).Encode(f.address) // as below
+		return
+	}
 	number, _ := strconv.Atoi(r.URL.Query().Get("after"))
 	if events, err := f.after(r.Context(), number); err == nil {
 		_ = json.NewEncoder(w).Encode(events) // who has gone needs no answer
@@ -84,8 +94,8 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // ask asks a feed for events behind one.
-func ask(ctx context.Context, url string, after int) (events []int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?after="+strconv.Itoa(after), nil)
+func ask(ctx context.Context, feed string, after int) (events []int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, feed+"?after="+strconv.Itoa(after), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +107,27 @@ func ask(ctx context.Context, url string, after int) (events []int, err error) {
 	return events, errors.Join(err, answer.Body.Close())
 }
 
+// address registers an address at a feed, or asks for it with "?".
+func address(ctx context.Context, feed, is string) (registered string, err error) {
+	method := http.MethodPut
+	if is == "?" {
+		method = http.MethodGet
+	}
+	r, err := http.NewRequestWithContext(ctx, method, feed+"/address?is="+url.QueryEscape(is), nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	err = json.NewDecoder(answer.Body).Decode(&registered)
+	return registered, errors.Join(err, answer.Body.Close())
+}
+
 // puller is a channel on a feed; broken names the rule that it breaks.
 type puller struct {
 	url     string // of the feed
-	feed    *feed
 	account sdk.Account
 	broken  string
 }
@@ -150,32 +177,40 @@ func (p *puller) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
 	}
 }
 
-func (p *puller) Register(context.Context) error {
-	p.feed.mu.Lock()
-	defer p.feed.mu.Unlock()
-	if p.broken == "register twice" && p.feed.address != "" {
+func (p *puller) Register(ctx context.Context) error {
+	there, err := address(ctx, p.url, "?")
+	if err != nil {
+		return err
+	}
+	if p.broken == "register twice" && there != "" {
 		return errors.New("there is one already")
 	}
-	p.feed.address = p.account.PublicURL + "/in"
+	ours := p.account.PublicURL + "/in"
 	if p.broken == "register elsewhere" {
-		p.feed.address = "https://elsewhere.example.com"
+		ours = "https://elsewhere.example.com"
 	}
-	return nil
+	_, err = address(ctx, p.url, ours)
+	return err
 }
 
-func (p *puller) Unregister(context.Context) error {
-	p.feed.mu.Lock()
-	defer p.feed.mu.Unlock()
-	if p.broken != "does not unregister" {
-		p.feed.address = ""
+func (p *puller) Unregister(ctx context.Context) error {
+	if p.broken == "does not unregister" {
+		return nil
 	}
-	return nil
+	_, err := address(ctx, p.url, "")
+	return err
 }
 
 func (p *puller) CheckSubscription(ctx context.Context) (sdk.Subscription, error) {
-	missing := p.feed.registered() == ""
+	there, err := address(ctx, p.url, "?")
+	if err != nil {
+		return sdk.Subscription{}, err
+	}
+	missing := there == ""
 	if p.broken == "check registers" {
-		_ = p.Register(ctx)
+		if err := p.Register(ctx); err != nil {
+			return sdk.Subscription{}, err
+		}
 	}
 	state := sdk.Passed
 	if missing {
@@ -202,7 +237,19 @@ type feedSettings struct {
 	URL string `setting:"url"`
 }
 
-// pulls is a plugin that does all of this, and the options that prove it.
+// pulling is a plugin that does all of this.
+func pulling(broken string) sdk.Plugin[feedSettings] {
+	return sdk.Plugin[feedSettings]{
+		Manifest: sdk.Manifest{
+			ID: "pulls", Name: "Pulls", Version: "1", Services: sdk.Services{Pull: true, Registration: true, Templates: true},
+		},
+		Open: func(_ context.Context, a sdk.Account, s feedSettings) (sdk.Channel, error) {
+			return &puller{url: s.URL, account: a, broken: broken}, nil
+		},
+	}
+}
+
+// pulls is that plugin and the options that prove it.
 func pulls(t *testing.T, broken string) (sdk.Plugin[feedSettings], []Option) {
 	f := newFeed()
 	f.keeps = broken == "pull forgets the cursor"
@@ -211,15 +258,10 @@ func pulls(t *testing.T, broken string) (sdk.Plugin[feedSettings], []Option) {
 		server.CloseClientConnections() // of plugins that were killed
 		server.Close()
 	})
-	p := sdk.Plugin[feedSettings]{
-		Manifest: sdk.Manifest{
-			ID: "pulls", Name: "Pulls", Version: "1", Services: sdk.Services{Pull: true, Registration: true, Templates: true},
-		},
-		Open: func(_ context.Context, a sdk.Account, s feedSettings) (sdk.Channel, error) {
-			return &puller{feed: f, url: s.URL, account: a, broken: broken}, nil
-		},
+	settings := map[string]any{"url": server.URL}
+	return pulling(broken), []Option{
+		Pulls(Source{Settings: settings, Put: f.put, Asked: f.count}), Registers(Registry{Settings: settings, Address: f.registered}), Catalogue(settings),
 	}
-	return p, []Option{Pulls(Source{Settings: map[string]any{"url": server.URL}, Put: f.put, Asked: f.count}), Registers(Registry{Address: f.registered}), Catalogue(map[string]any{})}
 }
 
 func TestGoodPullingPluginPasses(t *testing.T) {

@@ -116,6 +116,15 @@ var requirements = []requirement{
 	},
 }
 
+// Requirements returns the names of what the suite asks for, in order. They stay.
+func Requirements() []string {
+	names := make([]string, 0, len(requirements))
+	for _, r := range requirements {
+		names = append(names, r.name)
+	}
+	return names
+}
+
 // suite is the plugin that is proved, and what its author has told of it.
 type suite struct {
 	*Plugin
