@@ -9,6 +9,6 @@ import (
 // generated from it.
 func Description() ([]byte, error) {
 	s := &Server{}
-	s.routes = slices.Concat(s.table(), s.configurationTable())
+	s.routes = slices.Concat(s.table(), s.configurationTable(), s.approvalsTable())
 	return json.MarshalIndent(s.describe(), "", "  ")
 }
