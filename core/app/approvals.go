@@ -140,9 +140,9 @@ func (a *approvals) publish() error {
 	return os.Rename(temporary, name)
 }
 
-// publishedPlugins reads the file: the approved bundles of a data directory, by plugin.
-func publishedPlugins(dir string) map[string]*channel.KeptBundle {
-	found := map[string]*channel.KeptBundle{}
+// publishedPlugins reads the file: the approved bundles of a data directory, by plugin, or why one cannot be read.
+func publishedPlugins(dir string) map[string]*approved {
+	found := map[string]*approved{}
 	text, err := os.ReadFile(filepath.Join(dir, "plugins", approvedFile))
 	var hashes map[string]string
 	if err != nil || json.Unmarshal(text, &hashes) != nil {
@@ -153,9 +153,11 @@ func publishedPlugins(dir string) map[string]*channel.KeptBundle {
 		return found
 	}
 	for id, hash := range hashes {
-		if kept, err := shelf.Kept(hash); err == nil && kept.ID() == id {
-			found[id] = kept
+		kept, err := shelf.Kept(hash)
+		if err == nil && kept.ID() != id {
+			kept, err = nil, fmt.Errorf("the approved copy is that of %s", kept.ID())
 		}
+		found[id] = &approved{approval{Plugin: id, Current: hash}, kept, err}
 	}
 	return found
 }

@@ -188,7 +188,11 @@ func ListPlugins(o Options, out io.Writer) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		kept := published[name]
+		kept := published[name].kept
+		if kept == nil {
+			fmt.Fprintf(out, "%s\t\t\tthird-party\tsha256 %s\n  not run: %v\n", name, published[name].Current, published[name].problem)
+			continue
+		}
 		fmt.Fprintf(out, "%s\t%s\t%s\tthird-party\tsha256 %s\n", name, kept.Manifest.GetName(), kept.Version(), kept.Hash)
 		if err := kept.Check(); err != nil {
 			fmt.Fprintf(out, "  not run: %v\n", err)

@@ -63,14 +63,14 @@ func Locate(o Options) (dir, configPath string, required bool) {
 // environment is what a configuration is decoded against before, or without, a store: stored secrets are not looked up,
 // and which plugins are approved is read from the file beside their copies.
 func environment(o Options, dir string) config.Environment {
-	published := sync.OnceValue(func() map[string]*channel.KeptBundle { return publishedPlugins(dir) })
+	published := sync.OnceValue(func() map[string]*approved { return publishedPlugins(dir) })
 	return config.Environment{
 		Plugin: pluginSchemas(o, func(name string) (core.PluginSchema, bool) {
-			kept := published()[name]
-			if kept == nil {
+			p := published()[name]
+			if p == nil || p.kept == nil {
 				return core.PluginSchema{}, false
 			}
-			return kept.Schema(), true
+			return p.kept.Schema(), true
 		}),
 		Plugins: func() []string { return append(slices.Sorted(maps.Keys(published())), o.Plugins...) },
 	}

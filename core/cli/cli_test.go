@@ -3,11 +3,14 @@ package cli_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,11 +49,15 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               withGo,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve,
-			"await": await,
-			"fetch": fetch,
-			"open":  open,
-			"said":  said,
+			"serve":    serve,
+			"await":    await,
+			"fetch":    fetch,
+			"open":     open,
+			"said":     said,
+			"call":     call,
+			"provider": provider,
+			"answer":   answer,
+			"damage":   damage,
 		},
 	})
 }
@@ -67,6 +74,7 @@ func withGo(env *testscript.Env) error {
 	env.Setenv("GOFLAGS", "-mod=mod")
 	env.Setenv("GOPROXY", "off")
 	env.Setenv("GOTOOLCHAIN", "local")
+	env.Setenv("PYTHON_ECHO", examplePython())
 	return nil
 }
 
@@ -211,4 +219,14 @@ func open(ts *testscript.TestScript, neg bool, words []string) {
 	if len(words) > 2 && !regexp.MustCompile(words[2]).Match(body) {
 		ts.Fatalf("%s answered without %q:\n%s", words[1], words[2], body)
 	}
+}
+
+// damage writes into every program that lies below a folder.
+func damage(ts *testscript.TestScript, _ bool, words []string) {
+	ts.Check(filepath.WalkDir(ts.MkAbs(words[0]), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() != "run.sh" {
+			return err
+		}
+		return errors.Join(os.Chmod(name, 0o700), os.WriteFile(name, []byte("#!/bin/sh\n# damaged\n"), 0o700))
+	}))
 }
