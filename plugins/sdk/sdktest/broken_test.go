@@ -272,8 +272,8 @@ func TestEachRequirementIsProved(t *testing.T) {
 		{"thorough/ends at a signal", "host-gone", "it ended at SIGTERM while the host lives (signal: terminated)"},
 		{"thorough/prints", "log", `it wrote to standard output after the handshake: "debug: here"`},
 		{"thorough/logs the secret", "secrets", `the secret secret is in standard error: "checking with •••"`},
-		{"live/live-silent", "live-connections", "a connection is accepted, or refused with an HTTP status"},
-		{"pulls/pull is deaf", "pull", "the pull did not end with the account"},
+		{"live/live-panic", "live-connections", "the stream has ended"},
+		{"pulls/pull forgets the cursor", "pull", "what the cursor has passed came again"},
 		{"pulls/pull asks meanwhile", "slow-host", "the provider was asked"},
 		{"pulls/register elsewhere", "registration", `the provider has "https://elsewhere.example.com" registered; the account's address is https://desk.example.com/channels/a`},
 		{"pulls/template twice", "templates", "a template has a name, a status and one entry for each language"},
@@ -313,5 +313,5 @@ func TestEachRequirementIsProved(t *testing.T) {
 // alsoBroken are requirements that cannot be kept by who breaks another one.
 var alsoBroken = map[string]bool{
 	"thorough/makes up ids: spooling": true, "thorough/makes up ids: restart": true, "thorough/counts: spooling": true,
-	"pulls/pull is deaf: slow-host": true,
+	"pulls/pull forgets the cursor: restart": true,
 }
