@@ -29,8 +29,10 @@ interface Told {
 
 /** notify shows a notification if it may, and tells whether it did. A click brings the page to the front. */
 export function notify(title: string, { body, tag, onclick, always = false }: Told): boolean {
+  // First what costs nothing: for the permission the page stops until the browser's own process has answered.
+  if (!always && (!settings.desktopNotifications || !document.hidden)) return false;
   allowed = read();
-  if (allowed !== 'granted' || (!always && (!settings.desktopNotifications || !document.hidden))) return false;
+  if (allowed !== 'granted') return false;
   let note: Notification;
   try {
     note = new Notification(title, { body, tag, silent: true });
