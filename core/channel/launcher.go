@@ -114,6 +114,10 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			return errors.New("the executable is not the one that was approved")
 		}
 	}
+	mutual, certificate, err := mutualTLS()
+	if err != nil {
+		return err
+	}
 	config := &plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: channelv1.ProtocolMajor,
@@ -123,7 +127,7 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			channelv1.ProtocolMajor: {channelv1.PluginName: newHostSide(h, name)},
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:            true,
+		TLSConfig:           mutual,
 		SkipHostEnv:         true,
 		GRPCBrokerMultiplex: true,
 		StartTimeout:        startLimit,
@@ -146,7 +150,7 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			cmd.Args[0] = source.Path
 		}
 		cmd.Dir = work
-		cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env)
+		cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env, []string{clientCertificate + "=" + string(certificate)})
 		if source.Bundle != nil {
 			if err := source.throughPrelude(cmd, work, sockets); err != nil {
 				return nil, err

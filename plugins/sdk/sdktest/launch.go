@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,13 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 	if err := os.Mkdir(work, 0o700); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(sockets))
 	}
+	certificate, err := makeCertificate()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(sockets))
+	}
+	mutual := &tls.Config{
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12, ServerName: "localhost",
+	}
 	config := &plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: channelv1.ProtocolMajor,
@@ -59,7 +67,7 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 			channelv1.ProtocolMajor: {channelv1.PluginName: &both{host: host, conversations: conversations}},
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:            true,
+		TLSConfig:           mutual,
 		SkipHostEnv:         true,
 		GRPCBrokerMultiplex: true,
 		StartTimeout:        startLimit,
@@ -69,7 +77,7 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 	}
 	config.RunnerFunc = func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 		command := program.command(work)
-		command.Env = append(command.Env, cmd.Env...)
+		command.Env = append(append(command.Env, cmd.Env...), "PLUGIN_CLIENT_CERT="+pemOf(certificate))
 		var err error
 		if l.process, err = newProcess(command); err != nil {
 			return nil, err
