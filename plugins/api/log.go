@@ -255,6 +255,17 @@ func (l *deliveryLog) change(ctx context.Context, seq uint64, change func(*recor
 	return nil
 }
 
+// correct brings the index in line with what another process has made of a record; nil: it has let it go.
+func (l *deliveryLog) correct(seq uint64, r *record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r != nil {
+		l.put(entryOf(seq, r))
+		return
+	}
+	l.index = slices.DeleteFunc(l.index, func(e entry) bool { return e.seq == seq })
+}
+
 // pruned is how many old records are let go with each new one, so that a log that has grown gets shorter.
 const pruned = 2
 

@@ -202,3 +202,34 @@ func TestWhatWaitsIsNotDropped(t *testing.T) {
 		t.Error("what waits was dropped")
 	}
 }
+
+// TestWhatAnotherProcessDelivered is not delivered again, nor looked at for ever.
+func TestWhatAnotherProcessDelivered(t *testing.T) {
+	host, clock := newShelf(), newClock()
+	p := newProgram(t)
+	c := &channel{host: host, kept: newDeliveryLog(host, clock.Now)}
+	c.account.Clock = clock.Now
+	var err error
+	if c.receiver, err = newReceiver(Settings{WebhookURL: p.URL, WebhookSecret: testSecret}, true, clock.Now); err != nil {
+		t.Fatal(err)
+	}
+	defer c.receiver.close()
+	for _, id := range []string{"delivered", "gone"} {
+		r := sample(id, clock.Now())
+		r.State, r.Own = statePending, true
+		if _, err := c.kept.add(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := newDeliveryLog(host, clock.Now)
+	if err := other.change(t.Context(), 1, func(r *record) { r.State = stateDelivered }); err != nil {
+		t.Fatal(err)
+	}
+	_ = host.DeleteState(t.Context(), logKey(2)) // never fails
+	c.deliver(t.Context(), 1)
+	c.deliver(t.Context(), 2)
+	due, _ := c.kept.choose(0, false, func(e *entry) bool { return e.state == statePending })
+	if len(due) != 0 || len(p.came()) != 0 {
+		t.Errorf("%d are due, and %d were delivered", len(due), len(p.came()))
+	}
+}

@@ -77,7 +77,8 @@ func (c *channel) pause(ctx context.Context, most time.Duration) {
 func (c *channel) deliver(ctx context.Context, seq uint64) {
 	r, err := c.kept.read(ctx, seq)
 	if err == nil && (r == nil || r.State != statePending || !r.Own) {
-		return // pruned, or delivered by the process before
+		c.kept.correct(seq, r) // let go, or delivered, by the process before
+		return
 	}
 	var came result
 	if err == nil {
