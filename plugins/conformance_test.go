@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"os"
 	"testing"
 
 	"github.com/guichet/guichet/plugins/api"
@@ -8,6 +9,44 @@ import (
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk/sdktest"
 )
+
+// servedVariable makes the test program one of the channels.
+const servedVariable = "PLUGINS_TEST_SERVES"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(servedVariable); name != "" {
+		if !Serve(name) {
+			os.Exit(2)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestEveryChannelKeepsTheContract puts each first-party channel through the suite as a program, with sample settings: what
+// needs more is proved by the tests here and in its own package.
+func TestEveryChannelKeepsTheContract(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			kept := 0
+			sdktest.Prove(t.Context(), sdktest.Program{Path: self, Env: []string{servedVariable + "=" + name}}, func(r sdktest.Result) {
+				switch r.State {
+				case sdktest.Failed:
+					t.Errorf("%s: %q", r.Requirement, r.Failures)
+				case sdktest.Passed:
+					kept++
+				}
+			})
+			if kept < 10 {
+				t.Errorf("only %d requirements were tested", kept)
+			}
+		})
+	}
+}
 
 func TestLineKeepsTheContract(t *testing.T) {
 	sdktest.Run(t, line.Plugin, sdktest.Genuine("text message", &channelv1.HTTPRequest{
