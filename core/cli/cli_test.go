@@ -48,6 +48,9 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               withGo,
+		Condition: func(name string) (bool, error) {
+			return name == "python" && os.Getenv("GUICHET_WITHOUT_PYTHON") == "", nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":    serve,
 			"await":    await,
