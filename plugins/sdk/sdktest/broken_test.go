@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"strconv"
@@ -139,6 +140,10 @@ func thoroughOptions() []Option {
 
 // serveFault is main of the plugins under test.
 func serveFault(kind, fault string) {
+	if kind == "feed" { // a fake provider, for fixtures
+		fmt.Println(httptest.NewServer(newFeed()).URL)
+		select {}
+	}
 	var served plugin.GRPCPlugin
 	var err error
 	switch kind {

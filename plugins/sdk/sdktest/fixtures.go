@@ -110,10 +110,10 @@ func ReadFixtures(ctx context.Context, file string) (options []Option, release f
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the fixtures: %w", err)
 	}
-	release = func() {}
+	end := func() {}
 	defer func() {
 		if err != nil {
-			release()
+			end()
 		}
 	}()
 	var before struct {
@@ -123,24 +123,24 @@ func ReadFixtures(ctx context.Context, file string) (options []Option, release f
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(before.Provider) > 0 {
-		address, end, err := startProvider(ctx, filepath.Dir(file), before.Provider)
+		address, stop, err := startProvider(ctx, filepath.Dir(file), before.Provider)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: the provider: %w", file, err)
 		}
-		release = end
+		end = stop
 		text = bytes.ReplaceAll(text, []byte("{provider}"), []byte(address))
 	}
 	var f Fixtures
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&f); err != nil {
-		return nil, release, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	options, err = f.options()
 	if err != nil {
-		return nil, release, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return options, release, nil
+	return options, end, nil
 }
 
 func (f *Fixtures) options() ([]Option, error) {

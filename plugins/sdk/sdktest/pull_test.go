@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -78,6 +79,18 @@ func (f *feed) after(ctx context.Context, number int) (events []int, err error) 
 
 // ServeHTTP is how a plugin, perhaps in another process, asks for events behind one, and registers its address.
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path { // what a test asks, where the feed is in another process
+	case "/put":
+		n, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		f.put(n)
+		return
+	case "/asked":
+		_, _ = fmt.Fprintln(w, f.count())
+		return
+	case "/registered":
+		_, _ = fmt.Fprintln(w, f.registered())
+		return
+	}
 	if r.URL.Path == "/address" {
 		f.mu.Lock()
 		defer f.mu.Unlock()
