@@ -23,6 +23,7 @@ const (
 	workspaceMine  = 500   // of them, one agent's
 	changesASecond = 20
 	longTask       = 50 * time.Millisecond
+	stayEvery      = 20 * time.Second
 )
 
 // traced is what ui/browser/trace writes about one person.
@@ -76,15 +77,18 @@ func (b *bench) workspace(ctx context.Context) error {
 	if err := acceptAll(ctx, agent, workspaceMine); err != nil {
 		return err
 	}
+	writing, stop := context.WithCancel(ctx)
+	defer stop()
+	stayed := make(chan error, 1)
+	go func() { stayed <- stay(writing, agent) }()
 	if err := populate(ctx, d, people[workspaceMine:]); err != nil {
 		return err
 	}
-	writing, stop := context.WithCancel(ctx)
 	written := make(chan error, 1)
 	go func() { written <- keepWriting(writing, d, people) }()
 	figures, err := b.trace(ctx, d)
 	stop()
-	if err := errors.Join(err, <-written); err != nil {
+	if err := errors.Join(err, <-written, <-stayed); err != nil {
 		return err
 	}
 	for i := range figures {
@@ -117,6 +121,22 @@ func acceptAll(ctx context.Context, agent *harness.Client, n int) error {
 		}
 	}
 	return nil
+}
+
+// stay calls from time to time: an agent whose page is not open, and who says nothing, loses the conversations to others.
+func stay(ctx context.Context, agent *harness.Client) error {
+	tick := time.NewTicker(stayEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := agent.Presence(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
 }
 
 // keepWriting has customers write: every second message is to the agent, the others go anywhere.
