@@ -106,6 +106,10 @@ func (c *call) parse(words []string) error {
 		if len(rest) == 0 {
 			break
 		}
+		if used := len(words) - len(rest); used > 0 && words[used-1] == "--" {
+			c.args = append(c.args, rest...) // what follows are no flags of ours
+			break
+		}
 		c.args = append(c.args, rest[0])
 		words = rest[1:]
 	}
