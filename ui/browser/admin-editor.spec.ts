@@ -1,0 +1,266 @@
+/** An administrator adds accounts, changes them, goes back, and looks at plugins, with the real program underneath. */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { context, open, signedIn, type Browser, type Page } from './harness/browser';
+import { accessible, fits } from './harness/checks';
+import { ada, Desk } from './harness/desk';
+import { kept } from './harness/focus';
+import { Line } from './harness/line';
+import { until } from './harness/people';
+import { faces, inWords } from './harness/words';
+
+const say = inWords(faces, 'en');
+const secret = '0123456789abcdef0123456789abcdef';
+
+let browser: Browser;
+let desk: Desk;
+let line: Line;
+let page: Page;
+let file: string;
+
+beforeAll(async () => {
+  line = await Line.start();
+  [browser, desk] = await Promise.all([open(), Desk.start({ more: '# kept as it is written\n[[workstream]]\nid = "spare"\n' })]);
+  file = join(desk.folder, 'guichet.toml');
+  page = await signedIn(await context(browser), desk, ada, '/admin/accounts');
+});
+afterAll(async () => {
+  await browser?.close();
+  await desk?.remove();
+  line?.stop();
+});
+beforeEach(async () => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
+const button = (key: string, values = {}) => page.getByRole('button', { name: say(key, values), exact: true });
+const next = () => button('admin.add.next').click();
+const heading = (key: string) => page.getByRole('heading', { name: say(key), exact: true });
+const text = () => readFileSync(file, 'utf8');
+
+/** good checks a state as it stands, wide and on a phone. */
+async function good(what: string): Promise<void> {
+  for (const width of [1440, 1024, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    await fits(page, `${what}, ${width}`);
+    if (width !== 1024) await accessible(page, `${what}, ${width}`);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+test('adds a web chat', async () => {
+  await page.getByRole('link', { name: say('admin.add') }).click();
+  await page.getByRole('button', { name: /^Web chat/ }).waitFor();
+  await good('kinds of channels');
+  await page.getByRole('button', { name: /^Web chat/ }).click();
+  const name = page.getByLabel(say('admin.add.name'), { exact: true });
+  await name.fill('Website');
+  expect(await page.getByLabel(say('admin.add.id'), { exact: true }).inputValue(), 'site is taken, website is not').toBe('website');
+  await name.fill('Site');
+  expect(await page.getByLabel(say('admin.add.id'), { exact: true }).inputValue()).toBe('site-2');
+  await name.fill('Second shop');
+  await name.press('Enter');
+  await heading('admin.add.channel').waitFor();
+  expect((await kept(page, 'going on')).name).toBe(say('admin.add.channel'));
+  await page.getByLabel(say('admin.add.queue'), { exact: true }).selectOption('');
+  await next();
+  await page.getByText(say('admin.add.members-needed')).waitFor();
+  await page.getByLabel(say('admin.add.queue.name')).fill('Second shop');
+  await page.getByLabel('Inès Roux').check();
+  await good('channel and workstream');
+  await next();
+  await page.locator('.dp', { hasText: 'id = "second-shop"' }).first().waitFor();
+  await good('summary');
+  const added = await page.locator('.dp').allTextContents();
+  const before = text();
+  await button('admin.add.save').click();
+  await page.getByText(say('admin.account.snippet', { channel: 'second-shop' })).first().waitFor();
+  const now = text();
+  // What was shown is what came: taking it out of the file again gives the file as it was.
+  const rest = now.split('\n');
+  for (const one of added) rest.splice(rest.lastIndexOf(one.slice(2)), 1);
+  expect(rest.filter((one) => one !== '').sort()).toEqual(before.split('\n').filter((one) => one !== '').sort());
+  expect(now).toContain('# kept as it is written');
+});
+
+test('asks before unsaved input is left', async () => {
+  await page.goto(desk.url + '/app/admin/add-account');
+  await page.getByRole('button', { name: /^LINE/ }).click();
+  await page.getByRole('link', { name: say('admin.nav.plugins') }).click();
+  await page.getByRole('dialog').waitFor();
+  await accessible(page, 'the question');
+  await button('admin.leave.stay').click();
+  await page.getByLabel(say('admin.add.name'), { exact: true }).fill('Typed');
+  await page.goBack(); // to the kinds: that is within
+  await page.goForward();
+  expect(await page.getByLabel(say('admin.add.name'), { exact: true }).inputValue()).toBe('Typed');
+  await page.getByRole('link', { name: say('admin.nav.plugins') }).click();
+  await button('admin.leave.act').click();
+  await heading('admin.plugins').waitFor();
+});
+
+test('adds a LINE account, with its faults shown where they are', async () => {
+  await page.goto(desk.url + '/app/admin/add-account');
+  await page.getByRole('button', { name: /^LINE/ }).click();
+  await page.getByLabel(say('admin.add.name'), { exact: true }).fill('Shop on LINE');
+  await page.getByLabel(say('admin.add.test')).check();
+  const consent = page.getByLabel(say('admin.add.consent.given', { provider: 'LINE' }));
+  if (await consent.count()) await consent.check();
+  await good('name and consent');
+  await next();
+  await heading('admin.add.step.settings').waitFor();
+  await next();
+  expect((await kept(page, 'a fault')).name, 'the first field with a fault').toMatch(/^Channel secret/);
+  await page.getByLabel(/^Channel ID/).fill('1234567890');
+  await page.getByLabel(/^Channel secret/).fill(secret);
+  await page.getByLabel(/^Channel access token/).fill('token');
+  await page.getByLabel(/^API base address/).fill('nowhere');
+  await next();
+  await page.getByText(say('admin.form.bad-url')).waitFor();
+  await page.getByLabel(/^API base address/).fill(line.url);
+  await page.getByLabel(/^Content base address/).fill(line.url);
+  await good('credentials');
+  await next();
+  await page.locator('.checks').waitFor();
+  await page.getByText(`${desk.url}/channels/shop-on-line/callback`).waitFor();
+  await good('checks');
+  await button('admin.add.step.settings').click();
+  await page.getByText(say('admin.form.set')).first().waitFor();
+  expect(await page.content(), 'a secret is not shown again').not.toContain(secret);
+  expect(await page.getByLabel(/^Channel ID/).inputValue()).toBe('1234567890');
+  await next();
+  await page.locator('.checks').waitFor();
+  const anyway = page.getByLabel(/^Go on although/);
+  if (await anyway.count()) {
+    await next();
+    await page.getByText(say('admin.add.anyway-needed')).waitFor();
+    await anyway.check();
+  }
+  await next();
+  await page.getByLabel(say('admin.add.workstream.which')).selectOption('spare');
+  await next();
+  await page.locator('.dp', { hasText: 'stored = "shop-on-line-channel-secret' }).waitFor();
+  await button('admin.add.save').click();
+  await heading('admin.edit').waitFor();
+  expect(text()).not.toContain(secret);
+  await until(() => line.write(desk, 'shop-on-line', 'Hana', { type: 'text', text: 'Hello' }).then(() => true, () => false), (stored) => stored, 'what Hana writes should arrive through the new account');
+});
+
+test('changes an account, beside somebody else who changes the file', async () => {
+  const name = page.locator('form').getByLabel(/^Name/);
+  await name.fill('LINE, Osaka');
+  await good('settings of an account');
+  await button('admin.edit.review').click();
+  await page.getByRole('dialog').locator('.dp', { hasText: 'name = "LINE, Osaka"' }).waitFor();
+  await accessible(page, 'what will change');
+  writeFileSync(file, text() + '\n# from the disk\n');
+  await button('admin.edit.act.save').click();
+  await page.locator('.dp', { hasText: '# from the disk' }).waitFor();
+  await good('a conflict');
+  expect(text()).not.toContain('Osaka');
+  await button('admin.conflict.again').click();
+  await button('admin.edit.act.save').click();
+  await page.getByRole('heading', { name: 'LINE, Osaka', level: 1 }).waitFor();
+  expect(text()).toContain('name = "LINE, Osaka"');
+  expect(text()).toContain('# from the disk');
+});
+
+test('removes nothing that an open conversation needs, and offers to retire it', async () => {
+  await button('admin.edit.act.remove').click();
+  await page.getByText(say('admin.needed', { count: 1 })).waitFor();
+  expect(await page.getByRole('link', { name: say('admin.needed.conversation', { number: 1 }) }).getAttribute('href')).toMatch(/\/conversations\/[0-9A-Z]{26}$/);
+  await good('needed');
+  await button('admin.edit.act.retire').click();
+  await page.getByRole('dialog').locator('.dp', { hasText: 'retired = true' }).waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.edit.act.retire') }).click();
+  await button('admin.edit.act.take-back').waitFor();
+  expect(text()).toContain('retired = true');
+});
+
+test('switches an account off and on, and removes it', async () => {
+  await page.goto(desk.url + '/app/admin/accounts/second-shop');
+  for (const [act, back] of [['switch-off', 'switch-on'], ['switch-on', 'switch-off']] as const) {
+    await button(`admin.edit.act.${act}`).click();
+    await page.getByRole('dialog').getByRole('button', { name: say(`admin.edit.act.${act}`) }).click();
+    await button(`admin.edit.act.${back}`).waitFor();
+  }
+  await button('admin.edit.act.remove').click();
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.edit.act.remove') }).click();
+  await page.getByText(say('admin.edit.removed', { name: 'Second shop' })).waitFor();
+  await heading('admin.accounts').waitFor();
+  expect(text()).not.toContain('plugin = "webchat"\nname = "Second shop"');
+});
+
+test('goes back to an earlier version', async () => {
+  await page.getByRole('link', { name: say('admin.nav.configuration') }).click();
+  await page.getByRole('link', { name: say('admin.versions.all') }).click();
+  await page.locator('.ver').nth(1).waitFor();
+  await good('versions');
+  await page.locator('.ver').nth(1).click(); // the one before: the second shop was there
+  await page.locator('.diff').nth(1).waitFor();
+  await good('a version');
+  await button('admin.version.act').click();
+  await page.getByRole('dialog').locator('.dp', { hasText: 'name = "Second shop"' }).waitFor();
+  await accessible(page, 'going back');
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.version.act') }).click();
+  await heading('admin.configuration').waitFor();
+  expect(text()).toContain('name = "Second shop"');
+  await heading('admin.secrets').waitFor();
+  await good('configuration');
+});
+
+test('says why a read-only file cannot be edited', async () => {
+  chmodSync(file, 0o444);
+  try {
+    await page.goto(desk.url + '/app/admin/accounts/site');
+    await page.getByText(say('admin.readonly')).waitFor();
+    await page.getByText(/guichet\.toml is read-only/).waitFor();
+    expect(await page.locator('form').getByLabel(/^Name/).isDisabled()).toBe(true);
+    expect(await button('admin.edit.review').count()).toBe(0);
+    await good('read-only');
+  } finally {
+    chmodSync(file, 0o644);
+  }
+});
+
+test('shows a plugin, its log, and starts it again', async () => {
+  await page.goto(desk.url + '/app/admin/plugins');
+  await page.getByRole('link', { name: 'LINE', exact: true }).click();
+  await page.getByRole('rowheader', { name: 'HandleHTTP' }).waitFor();
+  await button('admin.log.open').click();
+  await page.getByRole('log').waitFor();
+  await good('a plugin');
+  const since = (await desk.ask<{ items: { name: string; since: string }[] }>(desk.key(ada), 'GET', '/plugins')).items.find((p) => p.name === 'line')!.since;
+  await button('admin.restart').click();
+  await accessible(page, 'the question of restarting');
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.restart') }).click();
+  await page.getByText(say('admin.restart.done')).waitFor({ timeout: 30_000 });
+  expect((await desk.ask<{ items: { name: string; since: string }[] }>(desk.key(ada), 'GET', '/plugins')).items.find((p) => p.name === 'line')!.since).not.toBe(since);
+});
+
+test('approves a bundle by its id, and removes it', async () => {
+  const folder = join(desk.folder, 'data', 'plugins', 'incoming', 'pigeon');
+  mkdirSync(folder, { recursive: true });
+  const program = '#!/bin/sh\nexit 1\n';
+  writeFileSync(join(folder, 'pigeon.sh'), program, { mode: 0o755 });
+  const hash = createHash('sha256').update(program).digest('hex');
+  writeFileSync(join(folder, 'plugin.toml'), `id = "pigeon"\nname = "Carrier pigeon"\nversion = "1"\nprotocol = 1\n\n[command]\nfile = "pigeon.sh"\n\n[[file]]\npath = "pigeon.sh"\nsha256 = "${hash}"\nexecutable = true\n`);
+  await page.goto(desk.url + '/app/admin/plugins');
+  await heading('admin.bundles.offered').waitFor();
+  await page.getByText(say('admin.bundle.files', { count: 1 })).click();
+  await page.getByText(hash).waitFor();
+  await good('a bundle');
+  await button('admin.bundle.approve.of', { name: 'Carrier pigeon' }).click();
+  const typed = page.getByLabel(say('admin.bundle.type', { id: 'pigeon' }));
+  await typed.fill('pigeons');
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.bundle.approve') }).click();
+  await page.getByText(say('admin.bundle.type-wrong', { id: 'pigeon' })).waitFor();
+  await accessible(page, 'approving');
+  await typed.fill('pigeon');
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.bundle.approve') }).click();
+  await button('admin.bundle.remove.of', { name: 'Carrier pigeon' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: say('admin.bundle.remove') }).click();
+  await page.getByText(say('admin.bundle.removed', { name: 'Carrier pigeon' })).waitFor();
+});
