@@ -68,7 +68,7 @@ test('adds a web chat', async () => {
   await next();
   await page.getByText(say('admin.add.members-needed')).waitFor();
   await page.getByLabel(say('admin.add.queue.name')).fill('Second shop');
-  await page.getByLabel('Inès Roux').check();
+  await page.getByRole('checkbox', { name: 'Inès Roux' }).check();
   await good('channel and workstream');
   await next();
   await page.locator('.dp', { hasText: 'id = "second-shop"' }).first().waitFor();

@@ -14,7 +14,7 @@ export type Step = (typeof steps)[number];
 export interface Present {
   accounts: string[];
   channels: string[];
-  workstreams: { id: string; plugin: string }[]; // plugin "": nothing has said yet
+  workstreams: { id: string; plugin: string; fallback: boolean }[]; // plugin "": nothing has said yet; fallback: it says which queue is its own
   queues: { id: string; name: string }[];
   agents: { id: string; name: string }[];
   language: string;
@@ -133,8 +133,16 @@ export class AccountDraft {
     ];
     if (this.workstream !== newOne) return changes;
     changes.push({ op: 'add', object: 'workstream', id: this.workstreamID, value: { fallback_queue: this.queue || this.queueID } });
-    if (this.queue === newOne) changes.push({ op: 'add', object: 'queue', id: this.queueID, value: { name: this.queueName.trim(), members: [...this.members] } });
-    return changes;
+    if (this.queue !== newOne) return changes;
+    changes.push({ op: 'add', object: 'queue', id: this.queueID, value: { name: this.queueName.trim(), members: [...this.members] } });
+    return [...changes, ...this.settled()];
+  }
+
+  /** settled are the changes without which a second queue would leave it open where conversations go that have gone to the only one. */
+  private settled(): Change[] {
+    const [only, ...others] = this.present.queues;
+    if (!only || others.length > 0) return [];
+    return this.present.workstreams.filter((w) => !w.fallback).map((w) => ({ op: 'set', object: 'workstream', id: w.id, field: 'fallback_queue', value: only.id }));
   }
 
   /** faults are what is wrong at a step as far as that can be told here: texts by field. */

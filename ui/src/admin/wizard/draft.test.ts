@@ -3,7 +3,7 @@ import type { Schema } from '$lib/api/client';
 import { AccountDraft, type PluginSchema, type Present } from './draft.svelte';
 
 const present: Present = {
-  accounts: ['site', 'line'], channels: ['site'], workstreams: [{ id: 'shop', plugin: 'webchat' }, { id: 'free', plugin: '' }], queues: [{ id: 'orders', name: 'Orders' }], agents: [{ id: 'ada', name: 'Ada' }], language: 'en',
+  accounts: ['site', 'line'], channels: ['site'], workstreams: [{ id: 'shop', plugin: 'webchat', fallback: true }, { id: 'free', plugin: '', fallback: false }], queues: [{ id: 'orders', name: 'Orders' }], agents: [{ id: 'ada', name: 'Ada' }], language: 'en',
 };
 
 const setting = (key: string, more: Partial<Schema<'Setting'>> = {}): Schema<'Setting'> => ({ key, kind: 'string', title: key, help: '', required: false, secret: false, test_only: false, default: '', options: [], pattern: '', group: '', show_if: '', ...more });
@@ -67,6 +67,7 @@ describe('an account that is being added', () => {
     expect(draft.changes().slice(2)).toEqual([
       { op: 'add', object: 'workstream', id: 'line-2', value: { fallback_queue: 'orders-2' } },
       { op: 'add', object: 'queue', id: 'orders-2', value: { name: 'Orders', members: ['ada'] } },
+      { op: 'set', object: 'workstream', id: 'free', field: 'fallback_queue', value: 'orders' }, // it was the only one
     ]);
     draft.workstream = 'free';
     expect(draft.changes()).toHaveLength(2);

@@ -27,7 +27,7 @@ export async function present(): Promise<{ present: Present; schemas: PluginSche
     schemas,
     present: {
       accounts: ids(accounts), channels: ids(channels), language: language(),
-      workstreams: workstreams.filter((w) => w.id).map((w) => ({ id: w.id, plugin: ofWorkstream(w) })),
+      workstreams: workstreams.filter((w) => w.id).map((w) => ({ id: w.id, plugin: ofWorkstream(w), fallback: text(w, 'fallback_queue') !== '' })),
       queues: queues.filter((q) => q.id).map((q) => ({ id: q.id, name: text(q, 'name') || q.id })),
       agents: agents.filter((a) => !a.disabled).map((a) => ({ id: a.id, name: a.name || a.email || a.id })),
     },
