@@ -139,7 +139,7 @@ func TestBrokenPluginsFail(t *testing.T) {
 	} {
 		t.Run(broken, func(t *testing.T) {
 			t.Parallel()
-			run := exec.Command(self, "-test.run", "^TestRunBroken$")
+			run := exec.Command(self, "-test.run", "^TestRunBroken$/^(manifest|accounts|verification|duplicates|pull|slow-host|registration|templates)$")
 			run.Env = append(os.Environ(), brokenVariable+"="+broken)
 			out, err := run.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), want) {
