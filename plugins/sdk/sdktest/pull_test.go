@@ -25,6 +25,7 @@ type feed struct {
 	first   int // the oldest that is not forgotten
 	asked   int
 	changed chan struct{}
+	closed  bool // nobody waits for events any more
 	address string
 }
 
@@ -36,6 +37,14 @@ func (f *feed) put(n int) {
 	f.last += n
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// end lets those who wait go, whoever asks again too: a client may repeat what a broken connection cut off.
+func (f *feed) end() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.put(0)
 }
 
 func (f *feed) count() int {
@@ -60,6 +69,9 @@ func (f *feed) after(ctx context.Context, number int) (events []int, err error) 
 	}
 	from := max(f.first, number+1)
 	for f.last < from {
+		if f.closed {
+			return nil, errors.New("the provider has closed")
+		}
 		changed := f.changed
 		f.mu.Unlock()
 		select {
@@ -268,6 +280,7 @@ func pulls(t *testing.T, broken string) (sdk.Plugin[feedSettings], []Option) {
 	f.keeps = broken == "pull forgets the cursor"
 	server := httptest.NewServer(f)
 	t.Cleanup(func() {
+		f.end()
 		server.CloseClientConnections() // of plugins that were killed
 		server.Close()
 	})
