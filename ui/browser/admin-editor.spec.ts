@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { context, open, signedIn, type Browser, type Page } from './harness/browser';
-import { accessible, fits } from './harness/checks';
+import { accessible, fits, translated } from './harness/checks';
 import { ada, Desk } from './harness/desk';
 import { kept } from './harness/focus';
 import { Line } from './harness/line';
@@ -263,4 +263,31 @@ test('approves a bundle by its id, and removes it', async () => {
   await button('admin.bundle.remove.of', { name: 'Carrier pigeon' }).click();
   await page.getByRole('dialog').getByRole('button', { name: say('admin.bundle.remove') }).click();
   await page.getByText(say('admin.bundle.removed', { name: 'Carrier pigeon' })).waitFor();
+});
+
+test('speaks French, in the dark, on a phone', async () => {
+  const where = await context(browser, { language: 'fr', theme: 'dark', width: 390 });
+  const french = await signedIn(where, desk, ada, '/admin/add-account');
+  const dire = inWords(faces, 'fr');
+  const seen = async (what: string) => {
+    await translated(french, what, faces.en, faces.fr);
+    await accessible(french, `${what}, French, dark`);
+    await fits(french, `${what}, French`);
+  };
+  const suivant = () => french.getByRole('button', { name: dire('admin.add.next'), exact: true }).click();
+  await french.getByRole('button', { name: /^Telegram/ }).click();
+  await french.getByLabel(dire('admin.add.name'), { exact: true }).waitFor();
+  await seen('name');
+  await suivant();
+  await french.getByRole('heading', { name: dire('admin.add.step.settings'), exact: true }).waitFor();
+  await suivant();
+  await french.getByText(dire('common.required')).first().waitFor();
+  await seen('credentials');
+  french.on('dialog', (dialog) => void dialog.accept()); // the browser asks as well
+  for (const [path, ready] of [['/admin/accounts/site', '#edit-title'], ['/admin/plugins/line', '.calls'], ['/admin/configuration/versions', '.ver'], ['/admin/configuration/versions/2', '.diff'], ['/admin/plugins', '.bundle']] as const) {
+    await french.goto(desk.url + '/app' + path);
+    await french.locator(ready).first().waitFor();
+    await seen(path);
+  }
+  await where.close();
 });
