@@ -240,6 +240,36 @@ test('shows a plugin, its log, and starts it again', async () => {
   expect((await desk.ask<{ items: { name: string; since: string }[] }>(desk.key(ada), 'GET', '/plugins')).items.find((p) => p.name === 'line')!.since).not.toBe(since);
 });
 
+test('follows a log, and stands still while somebody reads further up', async () => {
+  let told = 200;
+  await page.route('**/api/v1/plugins/line/log*', (route) => {
+    const after = Number(new URL(route.request().url()).searchParams.get('after'));
+    const items = Array.from({ length: Math.max(0, told - after) }, (_, i) => ({ number: after + i + 1, at: '2026-11-21T10:00:00Z', text: `said ${after + i + 1}` }));
+    return route.fulfill({ json: { items, next: Math.max(after, told) } });
+  });
+  await page.goto(desk.url + '/app/admin/plugins/line');
+  await button('admin.log.open').click();
+  const log = page.getByRole('log');
+  await log.getByText('said 200', { exact: true }).waitFor();
+  const atEnd = () => log.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight < 24);
+  await until(atEnd, (end) => end, 'the last line should be in sight');
+  await log.evaluate((e) => (e.scrollTop = 0));
+  await button('admin.log.follow', { count: 0 }).waitFor();
+  told = 203;
+  await button('admin.log.follow', { count: 3 }).waitFor();
+  expect(await log.getByText('said 203', { exact: true }).count()).toBe(0);
+  await good('a log that stands still');
+  await button('admin.log.follow', { count: 3 }).click();
+  await log.getByText('said 203', { exact: true }).waitFor();
+  await until(atEnd, (end) => end, 'the log should be followed again');
+  await page.getByLabel(say('admin.log.find')).fill('SAID 20');
+  expect(await log.locator('.logl').count()).toBe(5); // 20, 200 to 203
+  const download = page.waitForEvent('download');
+  await button('admin.log.download').click();
+  expect(readFileSync(await (await download).path(), 'utf8').split('\n')[0]).toBe('2026-11-21T10:00:00Z said 20');
+  await page.unroute('**/api/v1/plugins/line/log*');
+});
+
 test('approves a bundle by its id, and removes it', async () => {
   const folder = join(desk.folder, 'data', 'plugins', 'incoming', 'pigeon');
   mkdirSync(folder, { recursive: true });
