@@ -64,6 +64,11 @@ test('adds a web chat', async () => {
   await name.press('Enter');
   await heading('admin.add.channel').waitFor();
   expect((await kept(page, 'going on')).name).toBe(say('admin.add.channel'));
+  await page.getByLabel(say('admin.add.language'), { exact: true }).fill('xx y');
+  await next();
+  await page.getByText('"xx y" is not a language tag.').waitFor(); // only the server knows
+  expect((await kept(page, 'what the server found')).name).toBe(say('admin.add.language'));
+  await page.getByLabel(say('admin.add.language'), { exact: true }).fill('en');
   await page.getByLabel(say('admin.add.queue'), { exact: true }).selectOption('');
   await next();
   await page.getByText(say('admin.add.members-needed')).waitFor();
@@ -146,6 +151,48 @@ test('adds a LINE account, with its faults shown where they are', async () => {
   await heading('admin.edit').waitFor();
   expect(text()).not.toContain(secret);
   await until(() => line.write(desk, 'shop-on-line', 'Hana', { type: 'text', text: 'Hello' }).then(() => true, () => false), (stored) => stored, 'what Hana writes should arrive through the new account');
+});
+
+test('asks for every kind of setting, and for consent', async () => {
+  const other = await signedIn(await context(browser), desk, ada, '/');
+  const setting = (key: string, kind: string, more = {}) => ({ key, kind, title: `A ${kind}`, help: `Help of ${key}.`, required: false, secret: kind === 'secret', test_only: false, default: '', options: [], pattern: '', group: 'All', show_if: '', ...more });
+  await other.route('**/api/v1/plugin-schemas', async (route) => {
+    const answer = (await (await route.fetch()).json()) as { items: { plugin: string }[] };
+    const settings = [...['string', 'text', 'secret', 'int', 'bool', 'duration', 'url', 'email', 'list', 'file'].map((kind) => setting(kind, kind)), setting('select', 'select', { options: ['one', 'two'], default: 'one' }), setting('hidden', 'string', { title: 'Only for two', show_if: 'select=two' }), setting('keys', 'list', { title: 'Some keys', secret: true })];
+    await route.fulfill({ json: { ...answer, items: answer.items.map((one) => (one.plugin === 'line' ? { ...one, settings, consent: true, retirement_notice: 'It ends on 31 July.' } : one)) } });
+  });
+  await other.goto(desk.url + '/app/admin/add-account');
+  await other.getByText('It ends on 31 July.').waitFor();
+  await other.getByText(say('admin.add.asks-consent')).waitFor();
+  await other.getByRole('button', { name: /^LINE/ }).click();
+  const go = () => other.getByRole('button', { name: say('admin.add.next'), exact: true }).click();
+  await go();
+  await other.getByText(say('admin.add.consent-needed')).waitFor();
+  await accessible(other, 'consent');
+  await other.getByLabel(say('admin.add.consent.given', { provider: 'LINE' })).check();
+  await go();
+  await other.getByLabel(/^A select/).waitFor();
+  expect(await other.getByLabel(/^Only for two/).count()).toBe(0);
+  await other.getByLabel(/^A select/).selectOption('two');
+  await other.getByLabel(/^Only for two/).waitFor();
+  await other.getByLabel(/^A int/).fill('many');
+  await other.getByLabel(/^A duration/).fill('a while');
+  await other.getByRole('button', { name: say('admin.form.element-add.of', { field: 'Some keys' }) }).click();
+  expect((await kept(other, 'adding to a list')).name).toBe(say('admin.form.element', { field: 'Some keys', number: 1 }));
+  const chosen = other.waitForEvent('filechooser');
+  await other.getByRole('button', { name: say('admin.form.file-choose.of', { field: 'A file' }) }).click();
+  await (await chosen).setFiles({ name: 'key.json', mimeType: 'application/json', buffer: Buffer.from('{"a": 1}') });
+  await other.getByText(say('admin.form.file-chosen', { name: 'key.json' })).waitFor();
+  await go();
+  await other.getByText(say('admin.form.bad-int')).waitFor();
+  await other.getByText(say('admin.form.bad-duration')).waitFor();
+  for (const width of [1440, 390]) {
+    await other.setViewportSize({ width, height: 900 });
+    await accessible(other, `every kind of setting, ${width}`);
+    await fits(other, `every kind of setting, ${width}`);
+  }
+  if (process.env.GUICHET_SHOTS) await other.screenshot({ path: join(process.env.GUICHET_SHOTS, 'every-kind.png'), fullPage: true });
+  await other.context().close();
 });
 
 test('changes an account, beside somebody else who changes the file', async () => {
