@@ -283,13 +283,13 @@ func (d *Desk) leaseEnded(tx *store.Tx, agent string) error {
 		d.trace(tx, c, "disconnected", agent+" has been gone for too long; the conversation goes back in line.", map[string]any{"agent": agent})
 		tx.PutConversation(c, true)
 	}
-	if len(offered) > releaseBatch || len(held) > releaseBatch { // the rest follows at once
-		lease(tx, s, tx.Now().Add(time.Millisecond))
-		tx.PutAgentStatus(s)
-		return nil
-	}
+	// Offline at once, so that what was taken back does not ring at them again.
 	s.Presence, s.PresenceSince, s.Former = core.Offline, time.Time{}, ""
-	lease(tx, s, time.Time{})
+	until := time.Time{}
+	if len(offered) > releaseBatch || len(held) > releaseBatch { // the rest follows at once
+		until = tx.Now().Add(time.Millisecond)
+	}
+	lease(tx, s, until)
 	tx.PutAgentStatus(s)
 	return nil
 }

@@ -129,6 +129,29 @@ func TestManyReleased(t *testing.T) {
 	})
 }
 
+// TestManyReleasedAreNotOfferedAgain: who is gone holds more than is released at once, and more customers wait. What is
+// taken back must not ring at the one who is gone.
+func TestManyReleasedAreNotOfferedAgain(t *testing.T) {
+	inBubble(t, room(120), func(h *house) {
+		h.presence("anna", core.Available)
+		for i := range 120 {
+			c := h.says(fmt.Sprint("customer-", i), "hello")
+			_, err := h.desk.Accept(ctx, agent("anna"), c.Offer.ID)
+			h.ok(err)
+		}
+		for i := range 30 {
+			h.says(fmt.Sprint("waiting-", i), "hello")
+		}
+		h.pass(155 * time.Second)
+		h.wants("waiting-0", "")
+		for i := range 120 {
+			if got := h.picture(h.ongoing(fmt.Sprint("customer-", i)).ID, nil); got != "open [agent-disconnected]" {
+				t.Fatalf("customer %d: %s", i, got)
+			}
+		}
+	})
+}
+
 func TestPresenceOfAPI(t *testing.T) {
 	inBubble(t, nil, func(h *house) {
 		h.presence("anna", core.Available)

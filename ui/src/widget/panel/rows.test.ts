@@ -63,5 +63,5 @@ it('marks a new day even within five minutes', () => {
 });
 
 it('writes sizes', () => {
-  expect([size(14), size(840_000), size(5 << 20)]).toEqual(['14 byte', '840 kB', '5.2 MB']);
+  expect([size(14), size(840_000), size(5 << 20)]).toEqual(['14 bytes', '840 kB', '5.2 MB']);
 });
