@@ -242,16 +242,7 @@ func (s *supervisor) runOnce(healthy func()) Exit {
 		return exit
 	}
 	l := &live{process: p, clients: p.clients(), generation: generation, since: time.Now()}
-	alive, cancel := context.WithCancel(s.stopping)
-	go func() {
-		defer cancel()
-		select {
-		case <-p.exited():
-		case <-alive.Done():
-		}
-	}()
-	defer cancel()
-	opening, opened := context.WithTimeout(alive, s.policy.openLimit)
+	opening, opened := s.whileThere(l, s.policy.openLimit)
 	s.ready(opening, l)
 	opened()
 	if l.clients != nil && l.clients.live != nil {
