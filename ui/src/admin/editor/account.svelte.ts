@@ -1,100 +1,88 @@
 /** An account and its channels as they are written, and what somebody makes of them. */
-import { answered, api, type Schema } from '$lib/api/client';
-import { known, t } from '$lib/i18n/index.svelte';
-import { changesOf, fault, ofField, shown, written, type Change, type FormField, type Value, type Values } from './form';
+import { api } from '$lib/api/client';
+import type { Change } from './form';
+import { propose } from './ids';
+import { leftovers, type Leftovers } from './leftovers';
+import type { House } from './ours';
 import { placed, type Problem } from './problems';
+import { ChannelSection, fieldsOf, Section } from './section.svelte';
+import { inForce, objects, pluginOf, textOf, type Written } from './written';
 
-type Written = Schema<'ConfigurationObject'>;
-
-/** The current value of a field: what is written, else what holds where a choice shows it anyway. */
-function present(field: FormField, from: Schema<'ConfigurationField'>): Value {
-  return !from.written && (field.kind === 'bool' || field.kind === 'select') ? field.default : written(from);
+/** What the file has besides the account and its channels, as far as they have to fit in. */
+export interface Around {
+  house: House;
+  workstreams: string[]; // that can take conversations of the account's plugin
+  channels: string[]; // every channel's id
+  blank?: Written; // a channel that is not there yet
+  addresses: boolean; // channels of one account are told apart by addresses, so there can be several
+  consent: boolean; // the plugin asks for it
+  left: Leftovers;
 }
 
-/** Section is a part of the form: fields of one object. */
-export class Section {
-  values = $state.raw<Values>({});
-  taken = $state.raw<ReadonlySet<string>>(new Set());
-  private readonly before: Values;
-
-  constructor(
-    readonly object: 'account' | 'channel',
-    readonly id: string,
-    readonly below: string, // what the paths of its fields have before their keys
-    readonly fields: FormField[],
-    before: Values,
-  ) {
-    this.before = this.values = before;
-  }
-
-  set(key: string, value: Value): void {
-    this.values = { ...this.values, [key]: value };
-  }
-
-  take(key: string, out: boolean): void {
-    const taken = new Set(this.taken);
-    if (out) taken.add(key);
-    else taken.delete(key);
-    this.taken = taken;
-  }
-
-  changes(test: boolean): Change[] {
-    return changesOf(this.object, this.id, this.below, this.fields, this.before, this.values, test, this.taken);
-  }
-
-  /** faults are what is wrong as far as that can be told here, in words. */
-  faults(test: boolean): Record<string, string> {
-    const found: Record<string, string> = {};
-    for (const field of this.fields) {
-      const wrong = shown(field, this.fields, this.values, test) && !(this.taken.has(field.key) && !field.required) ? fault(field, this.values[field.key]) : undefined;
-      if (wrong) found[field.key] = t(wrong);
-    }
-    return found;
-  }
-}
-
-/** named gives fields of ours, which have no title of their own, their words. */
-function named(field: FormField, object: string): FormField {
-  const [title, help] = [`admin.field.${object}.${field.key}`, `admin.field.${object}.${field.key}.help`];
-  return { ...field, title: known(title) ? t(title) : field.title, help: known(help) ? t(help) : field.help };
-}
-
-function section(from: Written, object: 'account' | 'channel', below: string, wanted: (path: string) => boolean, options: Record<string, string[]> = {}): Section {
-  const fields: FormField[] = [];
-  const before: Values = {};
-  for (const one of from.fields) {
-    if (!one.path.startsWith(below) || !wanted(one.path)) continue;
-    const plain = ofField(one, below);
-    const choices = options[one.path];
-    const field = below || one.title ? plain : named(choices ? { ...plain, kind: 'select', options: choices } : plain, object);
-    fields.push(field);
-    before[field.key] = present(field, one);
-  }
-  return new Section(object, from.id, below, fields, before);
-}
+const ofChannel = (path: string): boolean => !['id', 'account'].includes(path);
 
 export class AccountForm {
   readonly general: Section;
   readonly settings: Section;
-  readonly channels: Section[];
+  channels = $state.raw<ChannelSection[]>([]);
 
-  constructor(account: Written, channels: Written[], workstreams: string[], asksConsent: boolean) {
+  constructor(
+    private readonly account: Written,
+    channels: Written[],
+    readonly around: Around,
+  ) {
     const tests = account.fields.some((f) => f.test_only);
-    this.general = section(account, 'account', '', (path) => path === 'name' || (path === 'test' && tests) || (path === 'consent' && asksConsent));
-    this.settings = section(account, 'account', 'settings.', () => true);
-    this.channels = channels.map((c) => section(c, 'channel', '', (path) => !['id', 'account'].includes(path), { workstream: workstreams }));
+    const part = (below: string, wanted: (path: string) => boolean) => {
+      const { fields, before } = fieldsOf(account, below, wanted, around.house);
+      return new Section('account', account.id, below, fields, before);
+    };
+    this.general = part('', (path) => path === 'name' || (path === 'test' && tests) || (path === 'consent' && around.consent));
+    this.settings = part('settings.', () => true);
+    this.channels = channels.map((c) => {
+      const mine = textOf(c, 'workstream');
+      const { fields, before } = fieldsOf(c, '', ofChannel, around.house, { workstream: around.workstreams.includes(mine) || !mine ? around.workstreams : [mine, ...around.workstreams] });
+      return new ChannelSection(c, fields, before);
+    });
   }
 
   readonly test = $derived.by(() => this.general.values['test'] === true);
-  readonly sections = $derived.by(() => [this.general, this.settings, ...this.channels]);
+  readonly sections: Section[] = $derived.by(() => [this.general, this.settings, ...this.channels]);
   readonly changes: Change[] = $derived.by(() => this.sections.flatMap((s) => s.changes(this.test)));
+  private readonly staying = $derived.by(() => this.channels.filter((c) => !c.leaves).length);
+
+  /** mayAdd: an account whose channels have no addresses of their own has one channel. */
+  readonly mayAdd: boolean = $derived.by(() => this.around.blank !== undefined && (this.around.addresses || this.staying === 0));
+
+  /** mayDrop: an account without a channel reaches nobody, so the last one goes only with the account. */
+  mayDrop(channel: ChannelSection): boolean {
+    return !channel.leaves && (channel.added !== undefined || this.staying > 1);
+  }
+
+  /** addChannel begins a new channel. */
+  addChannel(): ChannelSection {
+    const { fields, before } = fieldsOf(this.around.blank!, '', ofChannel, this.around.house, { workstream: this.around.workstreams });
+    const others = [...this.around.channels, ...this.channels.map((c) => c.id)];
+    const now = this.channels.find((c) => !c.added)?.values['workstream'];
+    const begun = typeof now === 'string' && this.around.workstreams.includes(now) ? { ...before, workstream: now } : before;
+    const channel = new ChannelSection(this.around.blank!, fields, begun, { account: this.account.id, others });
+    channel.typed = propose(this.account.id, others, 'channel');
+    this.channels = [...this.channels, channel];
+    return channel;
+  }
+
+  /** dropChannel takes a new channel back, or has one that is written leave. */
+  dropChannel(channel: ChannelSection): void {
+    if (channel.added) this.channels = this.channels.filter((c) => c !== channel);
+    else channel.leaves = true;
+  }
 
   /** sorted puts problems at their fields, section by section. */
   sorted(problems: readonly Problem[]): { at: Map<Section, Record<string, string>>; rest: Problem[] } {
     const at = new Map<Section, Record<string, string>>();
     let rest = [...problems];
     for (const one of this.sections) {
-      const found = placed(rest, one.object, one.id, (path) => one.fields.some((f) => one.below + f.key === path));
+      const mayName = one instanceof ChannelSection && one.added;
+      const found = placed(rest, one.object, one.id, (path) => (mayName && path === 'id') || one.fields.some((f) => one.below + f.key === path));
       at.set(one, Object.fromEntries(Object.entries(found.at).map(([path, text]) => [path.slice(one.below.length), text])));
       rest = found.rest;
     }
@@ -106,16 +94,21 @@ export class AccountForm {
   }
 }
 
-const textOf = (object: Written, path: string): unknown => object.fields.find((f) => f.path === path)?.value;
-
 /** readAccount reads an account from the file; undefined when it is not written there. */
 export async function readAccount(id: string): Promise<AccountForm | undefined> {
-  const [accounts, channels, workstreams] = await Promise.all(
-    ['account', 'channel', 'workstream'].map(async (kind) => answered(await api.GET('/api/v1/configuration/objects/{kind}', { params: { path: { kind } } })).items),
-  );
-  const account = accounts!.find((a) => a.id === id);
+  const [accounts, channels, workstreams, queues, organization] = await Promise.all(['account', 'channel', 'workstream', 'queue', 'organization'].map((kind) => objects(kind)));
+  const account = accounts!.items.find((a) => a.id === id);
   if (!account) return undefined;
-  const plugin = String(textOf(account, 'plugin'));
-  const schema = (await api.GET('/api/v1/plugins/{plugin}/schema', { params: { path: { plugin } } })).data;
-  return new AccountForm(account, channels!.filter((c) => textOf(c, 'account') === id), workstreams!.map((w) => w.id), schema?.consent ?? false);
+  const plugin = textOf(account, 'plugin');
+  const [schema, blank] = await Promise.all([api.GET('/api/v1/plugins/{plugin}/schema', { params: { path: { plugin } } }).then((answer) => answer.data), objects('channel', plugin).then((found) => found.blank)]);
+  const house = organization!.items[0];
+  return new AccountForm(account, channels!.items.filter((c) => textOf(c, 'account') === id), {
+    house: { name: String(inForce(house, 'name') ?? ''), language: String(inForce(house, 'language') ?? '') },
+    workstreams: workstreams!.items.filter((w) => w.id && ['', plugin].includes(pluginOf(w, channels!.items, accounts!.items))).map((w) => w.id),
+    channels: channels!.items.map((c) => c.id),
+    blank,
+    addresses: (schema?.address.length ?? 0) > 0,
+    consent: schema?.consent ?? false,
+    left: leftovers(id, channels!.items, workstreams!.items, queues!.items),
+  });
 }

@@ -39,14 +39,14 @@ export class Editing {
     this.problems = [];
   }
 
-  /** review tries changes without writing anything. It is true when they can be made. */
-  async review(changes: Change[]): Promise<boolean> {
-    return this.reviewWith((base, dry) => send(base, changes, dry));
+  /** review tries changes without writing anything. It is true when they can be made. `revised`: what was seen so far stays meanwhile. */
+  async review(changes: Change[], { revised = false } = {}): Promise<boolean> {
+    return this.reviewWith((base, dry) => send(base, changes, dry), revised);
   }
 
   /** reviewWith does it for another kind of edit, such as going back to a version. */
-  async reviewWith(how: Send): Promise<boolean> {
-    this.forget();
+  async reviewWith(how: Send, revised = false): Promise<boolean> {
+    if (!revised) this.forget();
     this.pending = how;
     const edited = await this.run(true);
     if (edited) this.reviewed = parse(edited.diff);

@@ -4,6 +4,7 @@
  */
 import type { Schema } from '$lib/api/client';
 import type { TextKey } from '$lib/i18n/index.svelte';
+import { hexOf } from './palette';
 
 export type Kind = Schema<'Setting'>['kind'];
 
@@ -36,7 +37,13 @@ export interface FormField {
   showIf: string;
   default: Value;
   kept?: Kept; // a value that is set and not shown
+  look?: Look; // how it is asked for, where its kind alone does not say
+  labels?: Record<string, string>; // of options, where they are words of ours
+  holds?: string; // what is in force while it is empty, where that is written elsewhere
 }
+
+/** Look is what a text is that has a field of its own. */
+export type Look = 'color' | 'language' | 'host';
 
 const nothing = (kind: Kind): Value => (kind === 'bool' ? false : kind === 'list' ? [] : '');
 
@@ -106,6 +113,7 @@ export function fault(field: FormField, value: Value | undefined): TextKey | und
     if (field.kind === 'duration' && !duration.test(one.trim())) return 'admin.form.bad-duration';
     if (field.kind === 'url' && !URL.canParse(one.trim())) return 'admin.form.bad-url';
     if (field.kind === 'email' && !/^\S+@\S+$/.test(one.trim())) return 'common.bad-email';
+    if (field.look === 'color' && !hexOf(one)) return 'admin.form.bad-color';
     if (field.pattern && !fits(field.pattern, one)) return 'admin.form.bad-pattern';
   }
   return undefined;

@@ -1,4 +1,4 @@
-import { language } from '$lib/i18n/index.svelte';
+import { language } from './i18n/index.svelte';
 
 const offered = ['ar', 'bg', 'cs', 'da', 'de', 'el', 'en', 'es', 'fa', 'fi', 'fr', 'he', 'hi', 'hu', 'id', 'it', 'ja', 'ko', 'nl', 'no', 'pl', 'pt', 'ro', 'ru', 'sv', 'th', 'tr', 'uk', 'vi', 'zh'];
 
@@ -9,6 +9,16 @@ export function languageName(tag: string): string {
     return name.charAt(0).toLocaleUpperCase(language()) + name.slice(1);
   } catch {
     return tag;
+  }
+}
+
+/** languageOf is the name of a language where the tag names one: with its first letter as sentences have it; else "". */
+export function languageOf(tag: string): string {
+  try {
+    const name = new Intl.DisplayNames(language(), { type: 'language', fallback: 'none' }).of(tag.trim());
+    return name ?? '';
+  } catch {
+    return '';
   }
 }
 
