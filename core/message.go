@@ -29,8 +29,8 @@ const (
 	InternalNote Visibility = "internal"
 )
 
-// MessageState is how far a message has come. Inbound and internal messages are Received. It never goes back, except
-// from Failed or Unknown to Queued by a person's retry.
+// MessageState is how far a message has come. Inbound and internal messages are Received. It never goes back, except to
+// Queued: from Failed or Unknown by a person's retry, and from Unknown when the provider says that nothing was sent.
 type MessageState string
 
 // The states of a message.
@@ -41,7 +41,7 @@ const (
 	Delivered MessageState = "delivered"
 	Read      MessageState = "read"
 	Failed    MessageState = "failed"
-	Unknown   MessageState = "unknown" // it may have been sent; a person decides
+	Unknown   MessageState = "unknown" // it may have been sent; the reason says whether the provider is being asked
 )
 
 // Message is one message of a conversation.
@@ -75,7 +75,7 @@ type Message struct {
 
 // Reason is a code for machines, a sentence for people, and the provider's own words.
 type Reason struct {
-	Code     string `json:"code"` // "rejected-content", "window-closed", "quota", "deadline" …
+	Code     string `json:"code"` // "rejected-content", "window-closed", "quota", "deadline", "unknown", "asking" …
 	Text     string `json:"text"`
 	Provider string `json:"provider,omitempty"`
 }

@@ -12,7 +12,7 @@ const (
 	OutboxSending OutboxState = "sending"
 	OutboxDone    OutboxState = "done"    // accepted
 	OutboxFailed  OutboxState = "failed"  // will not be tried again by itself
-	OutboxUnknown OutboxState = "unknown" // may have been sent; a person decides
+	OutboxUnknown OutboxState = "unknown" // may have been sent; the provider is asked, or a person decides
 )
 
 // OutboxEntry is one message on its way out. Entries of a conversation leave in the order of Seq, one at a time.
@@ -30,6 +30,8 @@ type OutboxEntry struct {
 	ExternalIDs  []string    `json:"external_ids,omitempty"`
 	Reason       *Reason     `json:"reason,omitempty"`
 	RequestID    string      `json:"request_id,omitempty"`
+	AskAt        time.Time   `json:"ask_at,omitzero"` // of an unknown one: when the provider is asked next what became of it
+	Asked        int         `json:"asked,omitempty"` // how often it was asked and could not tell
 	CreatedAt    time.Time   `json:"created_at"`
 	UpdatedAt    time.Time   `json:"updated_at"`
 }
@@ -44,7 +46,7 @@ type Attempt struct {
 	LastInboundAt time.Time   `json:"last_inbound_at,omitzero"`
 }
 
-// Outgoing is what a channel is asked to send.
+// Outgoing is what a channel is asked to send, or was asked to send when it is asked what became of it.
 type Outgoing struct {
 	Entry      OutboxEntry
 	Message    Message

@@ -37,9 +37,11 @@ type FetchJob struct {
 type Timer struct {
 	Due     time.Time `json:"due"`
 	Kind    TimerKind `json:"kind"`
-	Ref     string    `json:"ref"`     // a conversation's id, an agent's id
-	Version uint64    `json:"version"` // of a wrap-up: the session that ended; 0 where the kind checks otherwise
+	Ref     string    `json:"ref"`     // a conversation's id, an agent's id, an outbox entry's id
+	Version uint64    `json:"version"` // of a wrap-up: the session that ended; of an asking: the message's seq; else 0
 	Offer   ID        `json:"offer,omitempty"`
+	// Conversation is where the outbox entry of an asking is; "" for other kinds, whose Ref says it.
+	Conversation ID `json:"conversation,omitempty"`
 }
 
 // TimerKind is what a timer is for. The values are stored.
@@ -51,6 +53,7 @@ const (
 	TimerAutoClose TimerKind = 2 // a conversation may have been inactive for long enough
 	TimerPresence  TimerKind = 3 // an agent's presence lease ends
 	TimerWrapUp    TimerKind = 4 // capacity blocked for wrap-up is released
+	TimerAsk       TimerKind = 5 // the provider is asked what became of a send whose outcome is unknown
 )
 
 // ParkedStatus is a status of a message whose external id is not known yet.

@@ -16,17 +16,30 @@ type channels struct {
 	media *mediaStore
 }
 
-var _ desk.Channels = channels{}
+var (
+	_ desk.Channels   = channels{}
+	_ desk.Reconciler = channels{}
+)
 
-// Send replaces the content of attachments by handles that only this account's plugin can use.
 func (c channels) Send(ctx context.Context, out *core.Outgoing) core.Outcome {
+	return c.host.Send(ctx, c.handled(out))
+}
+
+func (c channels) Reconciles(account string) bool { return c.host.Reconciles(account) }
+
+func (c channels) Reconcile(ctx context.Context, out *core.Outgoing) core.Outcome {
+	return c.host.Reconcile(ctx, c.handled(out))
+}
+
+// handled replaces the content of attachments by handles that only this account's plugin can use.
+func (c channels) handled(out *core.Outgoing) core.Outgoing {
 	sent := *out
 	sent.Message.Attachments = append([]core.Attachment(nil), out.Message.Attachments...)
 	for i := range sent.Message.Attachments {
 		at := &sent.Message.Attachments[i]
 		at.Handle = c.media.handle(out.Entry.Account, at.Hash, at.Name, at.Type)
 	}
-	return c.host.Send(ctx, sent)
+	return sent
 }
 
 func (c channels) FetchMedia(ctx context.Context, account, handle string, maxBytes int64, start func(core.MediaHead) (io.Writer, error)) core.FetchOutcome {

@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -43,14 +44,22 @@ func (h *Host) Send(ctx context.Context, out core.Outgoing) core.Outcome {
 	return outcome
 }
 
-// Reconcile asks the plugin what became of a send whose outcome is unknown. ok is false where the plugin cannot tell.
-//
-// Nothing calls it yet: no first-party plugin serves Reconciler, and the desk leaves an unknown outcome to people. It is
-// here because the protocol has it, and the tests keep it working.
-func (h *Host) Reconcile(ctx context.Context, out core.Outgoing) (outcome core.Outcome, ok bool) {
-	a, l, _ := h.sender(out.Entry.Account)
-	if l == nil || l.reconciler == nil {
-		return core.Outcome{}, false
+// Reconciles reports whether an account's plugin can find out what became of a send: as it last described itself. It only
+// looks at what is in memory, so that it may be asked in a transaction.
+func (h *Host) Reconciles(account string) bool {
+	a := h.account(account)
+	return a != nil && slices.Contains(h.selfDescription(a).GetServices(), channelv1.Reconciler_ServiceDesc.ServiceName)
+}
+
+// Reconcile asks the plugin what became of a send whose outcome is unknown; the last of out.Previous is the attempt in
+// question. A plugin that was not asked is "not started", one that did not answer "lost".
+func (h *Host) Reconcile(ctx context.Context, out core.Outgoing) core.Outcome {
+	a, l, outcome := h.sender(out.Entry.Account)
+	if l == nil {
+		return outcome
+	}
+	if l.reconciler == nil {
+		return core.Outcome{Kind: core.OutcomeUnknown, Reason: fmt.Sprintf("The plugin %s cannot find out.", a.supervisor.name)}
 	}
 	ctx, cancel := patience(ctx, sendLimit)
 	defer cancel()
@@ -58,9 +67,11 @@ func (h *Host) Reconcile(ctx context.Context, out core.Outgoing) (outcome core.O
 	response, err := l.reconciler.Reconcile(ctx, &channelv1.ReconcileRequest{Send: sendRequestOf(a, &out, time.Now())})
 	a.supervisor.stats.record(methodReconcile, time.Since(start), err)
 	if err != nil {
-		return core.Outcome{}, false
+		return a.sendFailed(err)
 	}
-	return outcomeOf(response), true
+	outcome = outcomeOf(response)
+	outcome.Reason = mask(outcome.Reason, a.settings.Load().secrets)
+	return outcome
 }
 
 // sender finds the process to ask; a nil one comes with the outcome that says why there is none.

@@ -17,13 +17,18 @@ func (h *Host) TextLimit(account string) core.TextLimit {
 	if a == nil {
 		return core.TextLimit{}
 	}
+	return textLimitOf(h.selfDescription(a).GetCapabilities())
+}
+
+// selfDescription is how an account's plugin last described itself, as far as that is in memory.
+func (h *Host) selfDescription(a *account) *channelv1.Manifest {
 	h.mu.Lock()
 	m := h.manifests[a.supervisor.name]
 	h.mu.Unlock()
 	if m == nil && h.options.Builtin != nil {
 		m, _ = h.options.Builtin(a.supervisor.name)
 	}
-	return textLimitOf(m.GetCapabilities())
+	return m
 }
 
 func textLimitOf(c *channelv1.Capabilities) core.TextLimit {

@@ -60,7 +60,7 @@ func (d *Desk) beginAttempt(ctx context.Context, conversation core.ID) (out *cor
 			return err
 		}
 		if reason != nil {
-			settle(tx, c, m, e, reason)
+			d.settle(tx, c, m, e, reason)
 			return nil
 		}
 		out = d.outgoing(tx, c, m, e)
@@ -127,6 +127,13 @@ func (d *Desk) outgoing(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 	e.AttemptCount++
 	e.State = core.OutboxSending
 	tx.PutOutboxEntry(e)
+	return outgoingOf(tx, c, m, e, attempt, previous)
+}
+
+// outgoingOf is what a channel is told of a message.
+func outgoingOf(
+	tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, attempt core.Attempt, previous []core.Attempt,
+) *core.Outgoing {
 	out := &core.Outgoing{
 		Entry: *e, Message: *m, Channel: c.Channel, Thread: c.Thread, Recipient: c.Identity, Context: attempt, Previous: previous,
 		Language: c.Language, AuthorName: m.From.Name,
@@ -236,7 +243,7 @@ func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 	switch o.Kind {
 	case core.OutcomeAccepted:
 		if o.Resume != "" && !moved {
-			settle(tx, c, m, e, &core.Reason{Code: "unknown", Text: "The channel took a part of the message and did not say how to go on.", Provider: words})
+			d.settle(tx, c, m, e, &core.Reason{Code: "unknown", Text: "The channel took a part of the message and did not say how to go on.", Provider: words})
 			return
 		}
 		if o.Resume != "" {
@@ -249,13 +256,13 @@ func (d *Desk) conclude(tx *store.Tx, c *core.Conversation, m *core.Message, e *
 		unpark(tx, c, m)
 		tx.PutMessage(c, m)
 	case core.OutcomeRejected:
-		settle(tx, c, m, e, &core.Reason{Code: "rejected-" + o.Cause, Text: "The provider refuses the message.", Provider: words})
+		d.settle(tx, c, m, e, &core.Reason{Code: "rejected-" + o.Cause, Text: "The provider refuses the message.", Provider: words})
 	case core.OutcomeWindowClosed:
-		settle(tx, c, m, e, &core.Reason{Code: "window-closed", Text: "The messaging window is closed: the customer has to write first.", Provider: words})
+		d.settle(tx, c, m, e, &core.Reason{Code: "window-closed", Text: "The messaging window is closed: the customer has to write first.", Provider: words})
 	case core.OutcomeQuota:
-		settle(tx, c, m, e, &core.Reason{Code: "quota", Text: "The account has used up the messages it may send.", Provider: words})
+		d.settle(tx, c, m, e, &core.Reason{Code: "quota", Text: "The account has used up the messages it may send.", Provider: words})
 	case core.OutcomeUnknown:
-		settle(tx, c, m, e, &core.Reason{Code: "unknown", Text: "The message may have been sent, or not. Look in the provider's console before sending it again.", Provider: words})
+		d.settle(tx, c, m, e, &core.Reason{Code: "unknown", Text: "The message may have been sent, or not. Look in the provider's console before sending it again.", Provider: words})
 	case core.OutcomeRateLimited:
 		again(&core.Reason{Code: "rate-limited", Text: "The provider asks us to slow down; the message goes out in a moment.", Provider: words}, pause)
 	case core.OutcomeAuthentication:
@@ -282,19 +289,28 @@ func unpark(tx *store.Tx, c *core.Conversation, m *core.Message) {
 	}
 }
 
-// settle ends an entry that will not be tried again by itself.
-func settle(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, reason *core.Reason) {
+// settle ends an entry that will not be tried again by itself. One of which nobody knows whether it was sent is asked
+// about, where the channel can.
+func (d *Desk) settle(tx *store.Tx, c *core.Conversation, m *core.Message, e *core.OutboxEntry, reason *core.Reason) {
 	e.State, m.State = core.OutboxFailed, core.Failed
 	if reason.Code == "unknown" {
 		e.State, m.State = core.OutboxUnknown, core.Unknown
 	}
-	if len(e.ExternalIDs) > 0 {
-		reason.Text += " A part of it was sent before."
-	}
+	partly(e, reason)
 	e.Reason, m.Reason = reason, reason
+	if e.State == core.OutboxUnknown && d.reconciles(e.Account) {
+		ask(tx, m, e, askAfter[0])
+	}
 	tx.PutOutboxEntry(e)
 	if e.Resume == "" { // what is known of a part says nothing of the whole
 		unpark(tx, c, m)
 	}
 	tx.PutMessage(c, m)
+}
+
+// partly says in a reason that the customer has a part of the message.
+func partly(e *core.OutboxEntry, reason *core.Reason) {
+	if len(e.ExternalIDs) > 0 {
+		reason.Text += " A part of it was sent before."
+	}
 }

@@ -33,6 +33,15 @@ type Channels interface {
 	Signal(ctx context.Context, account string, thread core.Thread, recipient core.IdentityKey, signal core.Signal)
 }
 
+// Reconciler is what Channels may be able to do besides: find out what became of a send whose outcome is unknown.
+type Reconciler interface {
+	// Reconciles reports whether the plugin of an account can be asked. It is asked in transactions and must not wait.
+	Reconciles(account string) bool
+	// Reconcile asks what became of a send; the last of its previous attempts is the one in question. It changes nothing.
+	// The outcome is that of the send; not started means that nobody was asked.
+	Reconcile(ctx context.Context, out *core.Outgoing) core.Outcome
+}
+
 // Blobs keeps the content of attachments.
 type Blobs interface {
 	Put(ctx context.Context, r io.Reader, limit int64) (hash string, size int64, mimeType string, err error)
@@ -55,19 +64,21 @@ type Options struct {
 
 // Desk runs the commands and the work beside them. Make one with New, Start it, Stop it.
 type Desk struct {
-	store    *store.Store
-	channels Channels
-	blobs    Blobs
-	log      hclog.Logger
-	setup    atomic.Pointer[core.Setup]
-	catchUp  time.Duration
-	stopping time.Duration // how long Stop waits for sends
-	typing   func(*core.Conversation, bool)
+	store      *store.Store
+	channels   Channels
+	reconciler Reconciler // nil where the channels cannot be asked
+	blobs      Blobs
+	log        hclog.Logger
+	setup      atomic.Pointer[core.Setup]
+	catchUp    time.Duration
+	stopping   time.Duration // how long Stop waits for sends
+	typing     func(*core.Conversation, bool)
 
 	router     *router
 	dispatcher *dispatcher
 	fetcher    *fetcher
 	timers     *timers
+	asker      *asker
 	profiles   *profiles
 	signals    *signals
 	presence   connections
@@ -86,6 +97,7 @@ func New(o Options) *Desk {
 	if d.log == nil {
 		d.log = hclog.NewNullLogger()
 	}
+	d.reconciler, _ = o.Channels.(Reconciler)
 	d.setup.Store(o.Setup)
 	if d.typing == nil {
 		d.typing = func(*core.Conversation, bool) {}
@@ -94,6 +106,7 @@ func New(o Options) *Desk {
 	d.dispatcher = newDispatcher(d)
 	d.fetcher = newFetcher(d)
 	d.timers = newTimers(d)
+	d.asker = newAsker(d)
 	d.profiles = newProfiles(d)
 	d.signals = newSignals(d)
 	d.tally = newTally()

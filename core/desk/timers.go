@@ -157,7 +157,7 @@ func (t *timers) look(ctx context.Context, catchUp time.Duration) (time.Duration
 			return 0, err
 		}
 		t.fireAll(ctx, due)
-		if more = len(due) == timerBatch || len(t.failed) > 0 && len(due) > 0; more {
+		if more = len(due) == timerBatch || len(due) > 0 && (len(t.failed) > 0 || t.desk.asker.busy()); more {
 			continue
 		}
 		if t.from = now; !held.IsZero() {
@@ -222,7 +222,10 @@ func (t *timers) holds(timer *core.Timer, catchingUp bool, wait *time.Duration) 
 		}
 		delete(t.failed, *timer)
 	}
-	if timer.Kind == core.TimerOffer {
+	switch timer.Kind {
+	case core.TimerAsk:
+		return t.desk.asker.has(timer) // until the answer is stored
+	case core.TimerOffer:
 		t.mu.Lock()
 		_, ringing := t.rings[timer.Offer]
 		t.mu.Unlock()
@@ -253,6 +256,9 @@ func (t *timers) fireAll(ctx context.Context, due []*core.Timer) {
 
 // fire deals with one deadline. A late one, whose record has moved on, does nothing.
 func (d *Desk) fire(ctx context.Context, t *core.Timer) error {
+	if t.Kind == core.TimerAsk {
+		return d.asker.take(ctx, t)
+	}
 	return d.store.Update(ctx, func(tx *store.Tx) error {
 		if standing, err := tx.HasTimer(t); err != nil || !standing {
 			return err

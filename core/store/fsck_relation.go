@@ -202,13 +202,20 @@ func (c *checker) fetch(k []byte, j *core.FetchJob) error {
 }
 
 func (c *checker) timer(k []byte, t *core.Timer) error {
-	other := newKey(familyAgent).name(t.Ref)
-	if t.Kind != core.TimerPresence {
-		other = conversationKey(core.ID(t.Ref))
+	var other key
+	of := t.Ref
+	switch t.Kind {
+	case core.TimerPresence:
+		other = newKey(familyAgent).name(of)
+	case core.TimerAsk:
+		of = string(t.Conversation)
+		other = outboxKey(t.Conversation, t.Version)
+	default:
+		other = conversationKey(core.ID(of))
 	}
 	ok, err := c.present(other)
 	if err == nil && !ok {
-		c.found(TimerStray, k, "a timer is set for %q, which does not exist", t.Ref)
+		c.found(TimerStray, k, "a timer is set for %q, which does not exist", of)
 	}
 	return err
 }
