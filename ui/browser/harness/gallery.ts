@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { accessible, fits, translated } from './checks';
+import { accessible, contrasting, translated } from './checks';
+import { fits } from './fits';
 import { chat, faces, type Catalogue, type Language } from './words';
 
 const screens = [
@@ -21,11 +22,14 @@ export interface Showing {
   frame?: Frame;
   /** Of these widths only. */
   widths?: number[];
-  /** axe looks at both themes when wide and at one as on a phone, in English; otherwise at one look, each state at another. */
+  /** axe looks at all of it when wide and as on a phone, and at the colours of both themes, in English; otherwise at one look, each state at another. */
   whole?: boolean;
   /** What must be in sight at each width, so that a state that has gone away is not checked in vain. */
   holds?: string;
 }
+
+/** How axe looks at a combination of width and theme: at everything, or at what alone differs between the themes. */
+type Look = 'all' | 'colours';
 
 export class Gallery {
   private turn = 0;
@@ -57,37 +61,45 @@ export class Gallery {
     expect(found).toEqual([]);
   }
 
+  /** looks chooses where axe looks at this state: it is by far the slowest of the checks. */
+  private looks(widths: number[], whole: boolean): Map<string, Look> {
+    const turn = this.turn++;
+    if (whole && this.language === 'en') return new Map<string, Look>([['1440 light', 'all'], ['1440 dark', 'colours'], [`390 ${themes[turn % 2]!}`, 'all']]);
+    const combinations = widths.filter((width) => width !== 360).flatMap((width) => themes.map((theme) => `${width} ${theme}`));
+    return new Map([[combinations[turn % combinations.length]!, 'all']]);
+  }
+
   /** show checks a state as it stands, and leaves the page as it was: 1440 wide, in the light. */
   async show(page: Page, name: string, { frame, widths, whole = false, holds }: Showing = {}): Promise<void> {
     const where = frame ?? page;
     const seen = screens.filter(({ width }) => widths?.includes(width) ?? true);
-    const combinations = seen.filter(({ width }) => width !== 360).flatMap(({ width }) => themes.map((theme) => `${width} ${theme}`));
-    const turn = this.turn++;
-    const chosen = whole && this.language === 'en' ? ['1440 light', '1440 dark', `390 ${themes[turn % 2]!}`] : [combinations[turn % combinations.length]];
+    const looks = this.looks(seen.map(({ width }) => width), whole);
+    let dark = false;
     for (const screen of seen) {
       await page.setViewportSize(screen);
       for (const theme of themes) {
-        const look = chosen.includes(`${screen.width} ${theme}`);
-        if (theme === 'dark' && !look && !(shots && screen.width !== 360)) continue;
-        await page.emulateMedia({ colorScheme: theme });
-        await settled(page);
-        if (frame) await settled(frame);
+        const look = looks.get(`${screen.width} ${theme}`);
+        const drawn = shots && screen.width !== 360;
+        if (theme === 'dark' && !look && !drawn) continue;
+        if (dark !== (theme === 'dark')) await page.emulateMedia({ colorScheme: theme });
+        dark = theme === 'dark';
+        await settled(page, frame);
         const what = `${this.room}, ${name}, ${this.language}, ${screen.width}, ${theme}`;
         if (holds && (await where.locator(holds).count()) === 0) throw new Error(`${what}: ${holds} is gone`);
-        if (shots && screen.width !== 360) await page.screenshot({ path: join(shots, `${this.room}--${name}--${this.language}-${screen.width}-${theme}.png`.replaceAll(/[^\w.-]+/g, '-')) });
-        if (look) await this.note(accessible(where, what), what);
-        if (theme === 'dark') continue;
+        if (drawn) await page.screenshot({ path: join(shots, `${this.room}--${name}--${this.language}-${screen.width}-${theme}.png`.replaceAll(/[^\w.-]+/g, '-')) });
+        if (look) await this.note((look === 'all' ? accessible : contrasting)(where, what), what);
+        if (dark) continue; // a theme changes colours, nothing else
         await this.note(fits(where, what), what);
         if (this.language === 'fr') await this.note(translated(where, what, this.english, this.french), what);
       }
     }
-    await page.emulateMedia({ colorScheme: 'light' });
+    if (dark) await page.emulateMedia({ colorScheme: 'light' });
     await page.setViewportSize(screens[0]!);
     await settled(page);
   }
 }
 
-/** settled waits until what was changed is laid out and drawn. */
-async function settled(where: Page | Frame): Promise<void> {
-  await where.evaluate(() => new Promise<void>((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn()))));
+/** settled waits until what was changed is laid out and drawn, in a frame as well. */
+async function settled(...places: (Page | Frame | undefined)[]): Promise<void> {
+  await Promise.all(places.map((place) => place?.evaluate(() => new Promise<void>((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn()))))));
 }
