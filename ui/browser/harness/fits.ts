@@ -48,9 +48,9 @@ function misfits(): string[] {
     }
     return found;
   };
-  /** window is what can be seen of the inside of an element. */
+  /** windowOf is what can be seen of the inside of an element, as far up and down as it scrolls. */
   const windows = new Map<Element, Box>();
-  const screen: Box = { left: 0, right: root.clientWidth, top: 0, bottom: innerHeight };
+  const screen: Box = { left: 0, right: root.clientWidth, top: -Infinity, bottom: Infinity };
   const windowOf = (element: Element): Box => {
     let seen = windows.get(element);
     if (!seen) {
@@ -60,33 +60,27 @@ function misfits(): string[] {
         const { left, right, top, bottom } = at.getBoundingClientRect();
         const outer = around(at);
         const further = outer ? windowOf(outer) : screen;
-        seen = { left: Math.max(left, further.left), right: Math.min(right, further.right), top: Math.max(top, further.top), bottom: Math.min(bottom, further.bottom) };
+        const scrolls = /(auto|scroll)/.test(styleOf(at).overflowY);
+        seen = { left: Math.max(left, further.left), right: Math.min(right, further.right), top: scrolls ? -Infinity : Math.max(top, further.top), bottom: scrolls ? Infinity : Math.min(bottom, further.bottom) };
       }
       windows.set(element, seen);
     }
     return seen;
   };
-  /** layer is what an element is drawn on: things that are placed above others are compared among themselves. */
+  /** layerOf is what an element is drawn on: what is placed above others, or scrolls, is compared within itself. */
   const layers = new Map<Element, Element>();
   const layerOf = (element: Element): Element => {
     let layer = layers.get(element);
     if (!layer) {
-      const lifted = ['fixed', 'sticky', 'absolute'].includes(styleOf(element).position);
-      layer = lifted || !element.parentElement ? element : layerOf(element.parentElement);
+      const { position, overflowY } = styleOf(element);
+      layer = ['fixed', 'sticky', 'absolute'].includes(position) || /(auto|scroll)/.test(overflowY) || !element.parentElement ? element : layerOf(element.parentElement);
       layers.set(element, layer);
     }
     return layer;
   };
-  const hidden = new Map<Element, boolean>();
-  const isHidden = (element: Element): boolean => {
-    let out = hidden.get(element);
-    if (out === undefined) {
-      const style = styleOf(element);
-      out = element.matches('svg, .vh, .skip, [hidden], script, style, noscript, iframe, option') || style.clipPath === 'inset(50%)' || style.opacity === '0' || style.display === 'none' || (element.parentElement !== null && isHidden(element.parentElement));
-      hidden.set(element, out);
-    }
-    return out;
-  };
+  /** hidden says that only screen readers, or nobody, should have an element; also what is far out of sight and not laid out yet. */
+  const hidden = (element: Element): boolean =>
+    element.closest('svg, .vh, .skip, [hidden], noscript, iframe, option') !== null || !element.checkVisibility({ contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true }) || styleOf(element).clipPath === 'inset(50%)';
   /** dotted says that a text which leaves its place ends in dots there. */
   const dotted = (element: Element, at: Element): boolean => {
     for (let one: Element | null = element; one; one = one.parentElement) {
@@ -140,7 +134,7 @@ function misfits(): string[] {
   while (walk.nextNode()) {
     const node = walk.currentNode as Text;
     const element = node.parentElement;
-    if (!element || !/\S/.test(node.data) || isHidden(element) || styleOf(element).visibility === 'hidden') continue;
+    if (!element || !/\S/.test(node.data) || hidden(element)) continue;
     range.selectNodeContents(node);
     const lines = [...range.getClientRects()].filter(({ width, height }) => width > 0 && height > 1);
     if (lines.length === 0) continue;
@@ -168,7 +162,7 @@ function misfits(): string[] {
   }
   for (const element of document.querySelectorAll<HTMLElement>('button, a[href], input, textarea, select, summary')) {
     const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
-    if (width <= 1 || height <= 1 || isHidden(element) || styleOf(element).visibility === 'hidden') continue;
+    if (width <= 1 || height <= 1 || hidden(element)) continue;
     const by = styleOf(element).display === 'inline' ? '' : cut(element.parentElement!, { left, right, top, bottom });
     if (by) bad.add(`an act is cut by ${by}: "${named(element)}"`);
     if (element.matches('.btn, [role="tab"], [role^="menuitem"], .seg button') && element.scrollWidth > element.clientWidth + 1) bad.add(`an act is cut: "${named(element)}"`);

@@ -26,6 +26,8 @@ export interface Showing {
   whole?: boolean;
   /** What must be in sight at each width, so that a state that has gone away is not checked in vain. */
   holds?: string;
+  /** What is brought to the top at each width, when the state is further down. */
+  at?: string;
 }
 
 /** How axe looks at a combination of width and theme: at everything, or at what alone differs between the themes. */
@@ -70,7 +72,7 @@ export class Gallery {
   }
 
   /** show checks a state as it stands, and leaves the page as it was: 1440 wide, in the light. */
-  async show(page: Page, name: string, { frame, widths, whole = false, holds }: Showing = {}): Promise<void> {
+  async show(page: Page, name: string, { frame, widths, whole = false, holds, at }: Showing = {}): Promise<void> {
     const where = frame ?? page;
     const seen = screens.filter(({ width }) => widths?.includes(width) ?? true);
     const looks = this.looks(seen.map(({ width }) => width), whole);
@@ -86,6 +88,7 @@ export class Gallery {
         await settled(page, frame);
         const what = `${this.room}, ${name}, ${this.language}, ${screen.width}, ${theme}`;
         if (holds && (await where.locator(holds).count()) === 0) throw new Error(`${what}: ${holds} is gone`);
+        if (at) await where.locator(at).first().evaluate((place) => place.scrollIntoView({ block: 'start' }));
         if (drawn) await page.screenshot({ path: join(shots, `${this.room}--${name}--${this.language}-${screen.width}-${theme}.png`.replaceAll(/[^\w.-]+/g, '-')) });
         if (look) await this.note((look === 'all' ? accessible : contrasting)(where, what), what);
         if (dark) continue; // a theme changes colours, nothing else
