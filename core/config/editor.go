@@ -70,7 +70,9 @@ type Edited struct {
 	Applied  bool   // it is written, and in force where a server runs
 	Revision int    // of the version in force; 0 where no server runs
 	Base     string // names the file's text as it is now
-	Diff     string // unified, with fingerprints for secrets; "" when nothing changes, or there are problems
+	// Diff is unified, with fingerprints for secrets; "" when nothing changes. With problems it is what the edit would have
+	// changed, where that can be told.
+	Diff string
 	// Problems keep the edit from being applied. Their lines are those of the text as it would have become.
 	Problems Problems
 }
@@ -239,19 +241,25 @@ func (e *Editor) carry(ctx context.Context, p present, text []byte, secrets map[
 	env, key := e.options.Environment.with(secrets), e.options.History.FingerprintKey()
 	c, problems := Decode(e.options.Path, text, env)
 	if problems != nil {
-		return e.refused(p, problems), nil
+		// Both texts in the same form, so that only what the edit changes differs.
+		refused := e.refused(p, problems)
+		refused.Diff = string(diff.Diff("as it is", guessed(p.text), "as it would be", guessed(text)))
+		return refused, nil
 	}
+	change := string(diff.Diff(
+		"as it is", masked(e.options.Path, p.text, e.options.Environment, key), "as it will be", c.redacted(key, true)))
 	if e.options.Check != nil {
 		if err := e.options.Check(ctx, c); err != nil {
 			if core.CodeOf(err) != core.Conflict && core.CodeOf(err) != core.Invalid {
 				return Edited{}, err
 			}
-			return e.refused(p, Problems{refusedProblem(e.options.Path, about, err)}), nil
+			refused := e.refused(p, Problems{refusedProblem(e.options.Path, about, err)})
+			refused.Diff = change
+			return refused, nil
 		}
 	}
 	r := e.refused(p, nil)
-	r.Diff = string(diff.Diff(
-		"as it is", masked(e.options.Path, p.text, e.options.Environment, key), "as it will be", c.redacted(key, true)))
+	r.Diff = change
 	if edit.DryRun {
 		return r, nil
 	}
@@ -283,7 +291,9 @@ func (e *Editor) carry(ctx context.Context, p present, text []byte, secrets map[
 			if !wrote {
 				return Edited{}, err
 			}
-			return e.takeBack(ctx, p, text, edit, about, err)
+			refused, err := e.takeBack(ctx, p, text, edit, about, err)
+			refused.Diff = change
+			return refused, err
 		}
 	}
 	r.Applied = true

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/guichet/guichet/core"
 )
@@ -177,6 +180,46 @@ func TestEditThatIsRefusedWritesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Of an edit that is refused people see what it would have changed, and nothing that is secret.
+func TestRefusedEditShowsWhatItWouldChange(t *testing.T) {
+	b := newBench(t, accountText)
+	r := b.save(set("queue", "general", "members", []any{"nobody"}), set("account", "shop-line", "settings.channel_secret", "new-secret"))
+	const want = `diff as it is as it would be
+--- as it is
++++ as it would be
+@@ -6,7 +6,7 @@
+ 
+ [account.settings]
+ channel_id = "********"
+-channel_secret = "********"
++channel_secret = { stored = "ID" } # literal
+ channel_access_token = { env = "LINE_SECRET" }
+ 
+ [[channel]]
+@@ -19,3 +19,4 @@
+ 
+ [[queue]]
+ id = "general"
++members = ["nobody"]
+`
+	if diff := cmp.Diff(want, storedID.ReplaceAllString(r.Diff, `stored = "ID"`)); diff != "" {
+		t.Errorf("the difference (-want +got):\n%s", diff)
+	}
+	if len(r.Problems) != 1 || r.Problems[0].Line != 22 {
+		t.Errorf("problems %v", r.Problems)
+	}
+	b.check = core.Errorf(core.Conflict, "channel line is needed by 1 open conversation(s): 01X")
+	if r := b.save(set("queue", "general", "name", "Everybody")); len(r.Problems) != 1 || !strings.Contains(r.Diff, "+name = \"Everybody\"\n") {
+		t.Errorf("refused by the desk: %v\n%s", r.Problems, r.Diff)
+	}
+	b.check, b.refuse = nil, errors.New("no room")
+	if r := b.save(set("queue", "general", "name", "Everybody")); len(r.Problems) != 1 || !strings.Contains(r.Diff, "+name = \"Everybody\"\n") {
+		t.Errorf("refused by what runs: %v\n%s", r.Problems, r.Diff)
+	}
+}
+
+var storedID = regexp.MustCompile(`stored = "[^"]*"`)
 
 // What could not be put in force is taken back: the file says what it said, and the version in force is the file's.
 func TestRefusedEditLeavesNoProblem(t *testing.T) {

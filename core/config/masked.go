@@ -13,6 +13,12 @@ func masked(path string, text []byte, env Environment, key []byte) []byte {
 	if c, problems := Decode(path, text, env); problems == nil {
 		return c.redacted(key, true)
 	}
+	return guessed(text)
+}
+
+// guessed is the text of a file of which nobody knows what it means, without what may be a secret in it. Each line stays
+// a line.
+func guessed(text []byte) []byte {
 	m := &mask{table: reflect.TypeFor[Config](), texts: map[string]bool{}}
 	plain := strings.TrimPrefix(string(text), "\uFEFF")
 	m.unpaired = unpairedQuotes(plain) != ""

@@ -8,6 +8,7 @@ it('reads a unified diff', () => {
   const lines = parse('diff as it is as it will be\n--- as it is\n+++ as it will be\n@@ -26,3 +26,4 @@\n test = true\n+--- dashes\n-old\n \n@@ -38 +53 @@\n+end\n');
   expect(drawn(lines)).toEqual(['…', ' test = true', '+--- dashes', '-old', ' ', '…', '+end']);
   expect(count(lines)).toEqual({ added: 2, removed: 1 });
+  expect(lines.map((l) => l.number), 'lines of the new text').toEqual([undefined, 26, 27, undefined, 28, undefined, 53]);
   expect(drawn(parse('--- a\n+++ b\n@@ -1,1 +1,2 @@\n a\n+b\n'))).toEqual([' a', '+b']);
   expect(parse('')).toEqual([]);
 });

@@ -3,20 +3,23 @@
 export interface Line {
   kind: 'same' | 'added' | 'removed' | 'gap';
   text: string;
+  number?: number; // of the line in the new text, where it is known
 }
 
 /** parse reads a unified diff into lines. A gap stands where lines were left out; the heads are left away. */
 export function parse(diff: string): Line[] {
   const lines: Line[] = [];
   let inside = false;
+  let number = 0;
   for (const line of diff.split('\n')) {
     if (line.startsWith('@@')) {
       if (lines.length > 0 || !/^@@ -[01](,\d+)? /.test(line)) lines.push({ kind: 'gap', text: '' });
       inside = true;
+      number = Number(/\+(\d+)/.exec(line)?.[1] ?? 0);
     } else if (!inside) continue;
-    else if (line.startsWith('+')) lines.push({ kind: 'added', text: line.slice(1) });
+    else if (line.startsWith('+')) lines.push({ kind: 'added', text: line.slice(1), number: number++ });
     else if (line.startsWith('-')) lines.push({ kind: 'removed', text: line.slice(1) });
-    else if (line.startsWith(' ')) lines.push({ kind: 'same', text: line.slice(1) });
+    else if (line.startsWith(' ')) lines.push({ kind: 'same', text: line.slice(1), number: number++ });
   }
   return lines;
 }

@@ -17,6 +17,8 @@ export class Editing {
   /** What an edit would change, once it was tried. */
   reviewed = $state.raw<Line[]>();
   problems = $state.raw<Problem[]>([]);
+  /** What an edit with problems would have changed, where that could be told. */
+  refused = $state.raw<Line[]>();
   failure = $state.raw<unknown>();
   busy = $state(false);
   /** The file was changed by somebody else: what they changed. */
@@ -35,7 +37,7 @@ export class Editing {
 
   /** forget takes back what was said about an edit. */
   forget(): void {
-    this.reviewed = this.failure = this.conflict = this.newer = this.pending = undefined;
+    this.reviewed = this.refused = this.failure = this.conflict = this.newer = this.pending = undefined;
     this.problems = [];
   }
 
@@ -73,13 +75,15 @@ export class Editing {
   private async run(dry: boolean): Promise<Edited | undefined> {
     if (!this.pending || !this.file || this.busy) return undefined;
     this.busy = true;
-    this.failure = this.conflict = undefined;
+    this.failure = this.conflict = this.refused = undefined;
     this.problems = [];
     try {
       const edited = await this.pending(this.file.base, dry);
       this.problems = edited.problems;
       if (!edited.problems.some((p) => p.severity === 'error')) return edited;
       this.reviewed = undefined;
+      const lines = parse(edited.diff);
+      if (lines.length > 0) this.refused = lines;
     } catch (error) {
       this.reviewed = undefined;
       await this.explain(error);

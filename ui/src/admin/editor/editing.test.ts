@@ -27,7 +27,22 @@ it('writes nothing while there are problems', async () => {
   const editing = await started(file('1', 'a'));
   const problem = { path: 'x', line: 1, column: 1, problem: 'No.', remedy: '', severity: 'error' as const };
   expect(await editing.reviewWith(async () => ({ applied: false, base: '1', diff: '', problems: [problem], revision: 1 }))).toBe(false);
-  expect([editing.problems, editing.reviewed]).toEqual([[problem], undefined]);
+  expect([editing.problems, editing.reviewed, editing.refused]).toEqual([[problem], undefined, undefined]);
+  expect(await editing.reviewWith(async () => ({ applied: false, base: '1', diff, problems: [problem], revision: 1 }))).toBe(false);
+  expect([editing.reviewed, editing.refused?.map((l) => l.kind)], 'what it would have changed is shown').toEqual([undefined, ['removed', 'added']]);
+  expect(await editing.reviewWith(async () => ({ applied: false, base: '1', diff, problems: [], revision: 1 }))).toBe(true);
+  expect(editing.refused).toBeUndefined();
+});
+
+it('keeps what was seen while it is revised', async () => {
+  const editing = await started(file('1', 'a'));
+  const good = async () => ({ applied: false, base: '1', diff, problems: [], revision: 1 });
+  await editing.reviewWith(good);
+  let meanwhile: unknown;
+  await editing.reviewWith(() => ((meanwhile = editing.reviewed), good()), true);
+  expect(meanwhile).toBeDefined();
+  await editing.reviewWith(() => ((meanwhile = editing.reviewed), good()));
+  expect(meanwhile).toBeUndefined();
 });
 
 it('shows what somebody else changed, and does the same edit on it', async () => {
