@@ -63,6 +63,7 @@ type Permissions struct {
 	OpenFiles int
 	FileSize  int64 // bytes that a file it writes may have
 	Processes bool  // it may start other programs
+	NoTLS     bool  // it is spoken with in clear, see transport
 }
 
 // What a plugin may use that asks for nothing.
@@ -101,6 +102,7 @@ type bundleText struct {
 	DocumentationURL string   `toml:"documentation_url"`
 	RetirementNotice string   `toml:"retirement_notice"`
 	RequiresConsent  bool     `toml:"requires_consent"`
+	TLS              *bool    `toml:"tls"` // nil: true
 	Services         []string `toml:"services"`
 	Command          struct {
 		File string   `toml:"file"`

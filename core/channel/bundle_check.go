@@ -129,6 +129,7 @@ func (c *bundleCheck) permissions(in *bundleText) Permissions {
 	asked := in.Permissions
 	p := Permissions{
 		Listen: asked.Listen, Memory: usualMemory, OpenFiles: usualOpenFiles, FileSize: usualFileSize, Processes: asked.Processes,
+		NoTLS: in.TLS != nil && !*in.TLS,
 	}
 	switch network := asked.Network.(type) {
 	case nil:

@@ -48,6 +48,12 @@ func confinementUnder(p Permissions, can ability) (c Confinement) {
 	yes := func(format string, args ...any) { c.Enforced = append(c.Enforced, fmt.Sprintf(format, args...)) }
 	no := func(format string, args ...any) { c.NotEnforced = append(c.NotEnforced, fmt.Sprintf(format, args...)) }
 	yes("Only the approved files are run; every file is checked before each start.")
+	switch {
+	case p.NoTLS && can.prelude:
+		yes("Connection: without TLS, over sockets in a private folder; only the plugin's own processes, of this user, are spoken with.")
+	case p.NoTLS:
+		no("Connection: without TLS, over sockets in a private folder; this operating system does not tell which process is at their other end.")
+	}
 	if !can.prelude {
 		no("Limits of memory, files, network and processes: this operating system has no means for it.")
 		return c
@@ -149,6 +155,9 @@ func (p Permissions) Summary() []string {
 	lines = append(lines, fmt.Sprintf("%s of memory, %d open files, files of up to %s", sizeText(p.Memory), p.OpenFiles, sizeText(p.FileSize)))
 	if p.Processes {
 		lines = append(lines, "to start other programs")
+	}
+	if p.NoTLS {
+		lines = append(lines, "to speak without TLS, over its private socket only; the user and the process at its other end are checked")
 	}
 	return lines
 }

@@ -16,11 +16,12 @@ type hostSide struct {
 	plugin.NetRPCUnsupportedPlugin
 	service       channelv1.HostServer
 	conversations channelv1.ConversationsServer
+	way           *transport
 }
 
-func newHostSide(h *Host, plugin string) *hostSide {
+func newHostSide(h *Host, plugin string, way *transport) *hostSide {
 	service := newHostService(h, plugin)
-	return &hostSide{service: service, conversations: &conversationsService{hostService: service}}
+	return &hostSide{service: service, conversations: &conversationsService{hostService: service}, way: way}
 }
 
 var _ plugin.GRPCPlugin = (*hostSide)(nil)
@@ -38,7 +39,7 @@ func (s *hostSide) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn
 		defer close(ended)
 		broker.AcceptAndServe(channelv1.HostBrokerID, func(options []grpc.ServerOption) *grpc.Server {
 			defer close(ready)
-			server := grpc.NewServer(append(options,
+			server := grpc.NewServer(append(append(options, s.way.serverOptions()...),
 				grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
 			channelv1.RegisterHostServer(server, s.service)
 			channelv1.RegisterConversationsServer(server, s.conversations)

@@ -114,7 +114,9 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			return errors.New("the executable is not the one that was approved")
 		}
 	}
-	mutual, certificate, err := mutualTLS()
+	way, err := newTransport(source.noTLS(), func() int { return p.early.Load().pid() }, func(refused error) {
+		h.log.Warn("a connection of a plugin was refused", "plugin", name, "error", refused)
+	})
 	if err != nil {
 		return err
 	}
@@ -124,12 +126,12 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
 		},
 		VersionedPlugins: map[int]plugin.PluginSet{
-			channelv1.ProtocolMajor: {channelv1.PluginName: newHostSide(h, name)},
+			channelv1.ProtocolMajor: {channelv1.PluginName: newHostSide(h, name, way)},
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		TLSConfig:           mutual,
+		TLSConfig:           way.tls,
 		SkipHostEnv:         true,
-		GRPCBrokerMultiplex: true,
+		GRPCBrokerMultiplex: !way.noTLS, // go-plugin's multiplexer makes its connection without asking who is there
 		StartTimeout:        startLimit,
 		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: sockets},
 		Stderr:              p.out.writer(streamStderr),
@@ -137,12 +139,12 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 		SyncStderr:          p.out.writer(streamStderr),
 		// Off: go-plugin's own reading of log lines would end the host on a malformed one (it asserts types).
 		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
-		GRPCDialOptions: []grpc.DialOption{
+		GRPCDialOptions: append([]grpc.DialOption{
 			grpc.WithDefaultCallOptions(
 				grpc.MaxCallRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxCallSendMsgSize(channelv1.MaxMessageBytes)),
 			grpc.WithIdleTimeout(0),
 			grpc.WithUnaryInterceptor(p.count),
-		},
+		}, way.dialOptions()...),
 	}
 	config.RunnerFunc = func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 		cmd.Path, cmd.Args = source.Path, append([]string{"guichet"}, source.Args...)
@@ -150,7 +152,7 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 			cmd.Args[0] = source.Path
 		}
 		cmd.Dir = work
-		cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env, []string{clientCertificate + "=" + string(certificate)})
+		cmd.Env = slices.Concat(environment(os.LookupEnv), source.Env, cmd.Env, way.environment())
 		if source.Bundle != nil {
 			if err := source.throughPrelude(cmd, work, sockets); err != nil {
 				return nil, err
@@ -160,8 +162,11 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 		if p.runner, err = newProcessRunner(cmd); err != nil {
 			return nil, err
 		}
-		// go-plugin asks before it knows the plugin; those in other languages need no multiplexing.
-		p.runner.multiplexed = func(yes bool) { config.GRPCBrokerMultiplex = yes }
+		p.runner.shaken = func(said channelv1.Handshake) error {
+			// go-plugin asks before it knows the plugin; those in other languages need no multiplexing.
+			config.GRPCBrokerMultiplex = said.Multiplexed
+			return said.Check(way.noTLS, sockets)
+		}
 		p.early.Store(p.runner)
 		return p.runner, ctx.Err() // a stop before this line has found nothing to kill
 	}
@@ -183,7 +188,7 @@ func (p *subprocess) start(ctx context.Context, h *Host, name string, source Sou
 	}
 	dispensed, err := protocol.Dispense(channelv1.PluginName)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", way.explain(ctx, err, protocol))
 	}
 	conn := dispensed.(*grpc.ClientConn)
 	if source.Bundle != nil {

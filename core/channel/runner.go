@@ -23,8 +23,10 @@ type processRunner struct {
 	stderr   io.ReadCloser
 	lifeline *os.File      // the write end; nothing is ever written
 	ended    chan struct{} // closed when the process has been waited for
-	// multiplexed is told, before go-plugin reads the handshake, whether the plugin multiplexes its connections.
-	multiplexed func(bool)
+	// shaken is told the handshake before go-plugin reads it, and says what is wrong with it. go-plugin itself would take what
+	// it says, and panic at a certificate where it has no TLS.
+	shaken func(channelv1.Handshake) error
+	wrong  error // what it said; go-plugin reads the line, and asks for it, after it was set
 
 	mu       sync.Mutex
 	started  int  // pid
@@ -145,7 +147,7 @@ func (r *processRunner) Diagnose(context.Context) string {
 
 // Stdout implements runner.Runner.
 func (r *processRunner) Stdout() io.ReadCloser {
-	return channelv1.ReadHandshake(r.stdout, r.multiplexed)
+	return channelv1.ReadHandshake(r.stdout, func(said channelv1.Handshake) { r.wrong = r.shaken(said) })
 }
 
 // Stderr implements runner.Runner.
@@ -162,9 +164,10 @@ func (r *processRunner) ID() string {
 	return ""
 }
 
-// PluginToHost implements runner.Runner: both live in the same file system.
+// PluginToHost implements runner.Runner: both live in the same file system. go-plugin calls it first with the address of the
+// handshake, and this is where a handshake is refused.
 func (r *processRunner) PluginToHost(network, address string) (string, string, error) {
-	return network, address, nil
+	return network, address, r.wrong
 }
 
 // HostToPlugin implements runner.Runner.

@@ -54,6 +54,28 @@ func strangerMain(command string, words []string) bool {
 		case "garbage":
 			fmt.Println("1|1|tcp|:::|nonsense|\x00\xff")
 			time.Sleep(time.Minute)
+		case "without-tls": // though its plugin.toml does not say so
+			_ = os.Unsetenv(clientCertificate)
+		case "no-tls-certificate":
+			_ = os.Unsetenv("PLUGIN_MULTIPLEX_GRPC")
+			fmt.Printf("1|1|unix|%s/s|grpc|%s|false\n", os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), strings.Repeat("A", 400))
+			time.Sleep(time.Minute)
+		case "no-tls-tcp":
+			fmt.Println("1|1|tcp|127.0.0.1:9|grpc||false")
+			time.Sleep(time.Minute)
+		case "no-tls-elsewhere":
+			fmt.Println("1|1|unix|" + filepath.Join(os.TempDir(), "s") + "|grpc||false")
+			time.Sleep(time.Minute)
+		case "no-tls-another": // another process listens
+			path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "other")
+			for {
+				if _, err := os.Stat(path); err == nil {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			fmt.Println("1|1|unix|" + path + "|grpc||false")
+			time.Sleep(time.Minute)
 		case "slow-drain":
 			plugin.Open = func(_ context.Context, account sdk.Account, settings fakeSettings) (sdk.Channel, error) {
 				return &stubborn{fake{account: account, settings: settings}}, nil
@@ -161,7 +183,11 @@ func strangerText(t testing.TB, version, behaviour, permissions string) string {
 	for _, s := range m.GetServices() {
 		fmt.Fprintf(&text, "%q, ", s[strings.LastIndexByte(s, '.')+1:])
 	}
-	fmt.Fprintf(&text, "]\n\n[command]\nfile = \"fake\"\nargs = [%q, %q, %q]\n\n[permissions]\n%s\n", strangerCommand, version, behaviour, permissions)
+	text.WriteString("]\n")
+	if strings.HasPrefix(behaviour, "no-tls") {
+		text.WriteString("tls = false\n")
+	}
+	fmt.Fprintf(&text, "\n[command]\nfile = \"fake\"\nargs = [%q, %q, %q]\n\n[permissions]\n%s\n", strangerCommand, version, behaviour, permissions)
 	for _, s := range m.GetSettings() {
 		fmt.Fprintf(&text, "\n[[setting]]\nkey = %q\nkind = %q\nrequired = %t\ndefault = %q\ntest = %t\nexclusive = %t\n",
 			s.GetKey(), s.GetKind(), s.GetRequired(), s.GetDefault(), s.GetTestOnly(), s.GetExclusive())

@@ -16,6 +16,7 @@ import (
 )
 
 func pluginTestFlags(c *call) {
+	noTLSFlag(c)
 	c.flags.String("fixtures", "", "a JSON `FILE` of requests, messages and attachments to test with, and perhaps a fake of the provider")
 	c.flags.Bool("json", false, "print each requirement as a line of JSON")
 }
@@ -72,8 +73,20 @@ func tellResult(w io.Writer, r sdktest.Result) {
 	}
 }
 
-// executable is the plugin that the arguments name: a file and its own arguments, or one of this program's.
+// noTLSFlag is for the commands that start a plugin beside its bundle, whose plugin.toml would say it.
+func noTLSFlag(c *call) {
+	c.flags.Bool("no-tls", false, "speak with it without TLS, as with a plugin whose plugin.toml says tls = false")
+}
+
+// executable is the plugin that the arguments name, and how it is spoken with.
 func (c *call) executable() (sdktest.Program, error) {
+	program, err := c.found()
+	program.NoTLS = c.value("no-tls") == "true"
+	return program, err
+}
+
+// found is the plugin that the arguments name: a file and its own arguments, or one of this program's.
+func (c *call) found() (sdktest.Program, error) {
 	name, args := c.args[0], c.args[1:]
 	path, err := filepath.Abs(name)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 )
 
 func pluginRunFlags(c *call) {
+	noTLSFlag(c)
 	c.flags.String("settings", "", "a JSON `FILE` with the account's settings (default: what is required is asked for)")
 	c.flags.String("public-url", "", "the `URL` at which the provider reaches this machine, through a tunnel perhaps")
 	c.flags.StringVar(&c.listen, "listen", "", "the `ADDRESS` to take the provider's requests on (default: a free port of this machine)")

@@ -11,6 +11,7 @@ import (
 	plugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -21,6 +22,7 @@ import (
 // further brokered connection would cost a handshake and has a history of races.)
 type hostLink struct {
 	broker  *plugin.GRPCBroker
+	clear   credentials.TransportCredentials // without TLS; nil otherwise
 	mu      sync.Mutex
 	conn    *grpc.ClientConn
 	client  channelv1.HostClient
@@ -44,11 +46,15 @@ func (l *hostLink) connect() (*grpc.ClientConn, error) {
 	if l.broker == nil {
 		return nil, errors.New("sdk: there is no host here")
 	}
-	conn, err := l.broker.DialWithOptions(channelv1.HostBrokerID,
+	options := []grpc.DialOption{
 		grpc.WithIdleTimeout(0), // an idle connection would have to be brokered again
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxCallSendMsgSize(channelv1.MaxMessageBytes)),
-	)
+	}
+	if l.clear != nil {
+		options = append(options, grpc.WithTransportCredentials(l.clear))
+	}
+	conn, err := l.broker.DialWithOptions(channelv1.HostBrokerID, options...)
 	if err != nil {
 		return nil, fmt.Errorf("sdk: reach the host: %w", err)
 	}

@@ -45,8 +45,12 @@ func TestOrphanEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sockets := t.TempDir()
+	if err := os.Chmod(sockets, 0o700); err != nil { //nolint:gosec // a directory
+		t.Fatal(err)
+	}
 	parent := exec.Command(self)
-	parent.Env = append(os.Environ(), orphanVariable+"=parent", "PLUGIN_UNIX_SOCKET_DIR="+t.TempDir())
+	parent.Env = append(os.Environ(), orphanVariable+"=parent", "PLUGIN_UNIX_SOCKET_DIR="+sockets)
 	var stderr strings.Builder
 	parent.Stderr = &stderr
 	out, err := parent.Output() // until the child, too, has closed standard error

@@ -15,6 +15,7 @@ import (
 	hclog "github.com/hashicorp/go-hclog"
 	plugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
@@ -25,6 +26,9 @@ var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 // and ends the process at once when the plugin's manifest or settings are wrong, or when the host is gone.
 //
 // SIGTERM and SIGINT are ignored while the host lives: it drains its plugins itself.
+//
+// A host that gives no certificate (PLUGIN_CLIENT_CERT) is spoken with in clear, over Unix sockets in a directory that is
+// private to this user, and only if it runs as this user too.
 func Serve[S any](p Plugin[S]) {
 	stderr := os.Stderr // go-plugin replaces the variable by a pipe
 	served, err := served(p, stderr)
@@ -32,8 +36,16 @@ func Serve[S any](p Plugin[S]) {
 		_, _ = fmt.Fprintln(stderr, err)
 		os.Exit(2)
 	}
+	var transport []grpc.ServerOption
 	if os.Getenv(channelv1.MagicCookieKey) == channelv1.MagicCookieValue {
 		served.stderr = stderr
+		if os.Getenv(clientCertificate) == "" {
+			if served.clear, err = inClear(); err != nil {
+				_, _ = fmt.Fprintln(stderr, err)
+				os.Exit(2)
+			}
+			transport = []grpc.ServerOption{grpc.Creds(served.clear)}
+		}
 		slog.SetDefault(served.log)
 		log.SetFlags(0) // slog adds the time
 		ignoreSignals()
@@ -52,7 +64,7 @@ func Serve[S any](p Plugin[S]) {
 			Name: "go-plugin", Level: hclog.Warn, Output: stderr, JSONFormat: true,
 		}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options,
+			return grpc.NewServer(append(append(options, transport...),
 				grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
 		},
 	})
@@ -144,7 +156,8 @@ type servedPlugin struct {
 	clock    Clock
 	rates    []Rate
 	scrubber *scrubber
-	stderr   *os.File // where output goes in a process of its own; nil in one that is shared
+	stderr   *os.File                         // where output goes in a process of its own; nil in one that is shared
+	clear    credentials.TransportCredentials // of connections without TLS; nil otherwise, and where the process is shared
 }
 
 var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
@@ -153,7 +166,7 @@ var _ plugin.GRPCPlugin = (*servedPlugin)(nil)
 func (p *servedPlugin) GRPCServer(broker *plugin.GRPCBroker, registrar *grpc.Server) error {
 	s := &server{
 		manifest: p.manifest, services: p.services, open: p.open, validate: p.validate,
-		stderr: p.stderr, host: &hostLink{broker: broker}, log: p.log, clock: p.clock, scrubber: p.scrubber, calls: newGate(), limits: newRateLimits(p.rates),
+		stderr: p.stderr, host: &hostLink{broker: broker, clear: p.clear}, log: p.log, clock: p.clock, scrubber: p.scrubber, calls: newGate(), limits: newRateLimits(p.rates),
 		accounts: map[string]*openAccount{},
 	}
 	for _, setting := range p.manifest.GetSettings() {

@@ -20,6 +20,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
@@ -28,17 +29,21 @@ import (
 func (s *suite) handshake(t T) {
 	s.startedByHand(t)
 	dir := shortDirectory(t)
-	host, stranger := newCertificate(t), newCertificate(t)
-	p := s.startBare(t, dir,
-		channelv1.MagicCookieKey+"="+channelv1.MagicCookieValue, "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR="+dir,
-		"PLUGIN_CLIENT_CERT="+pemOf(host))
+	noTLS := s.subject.program.NoTLS
+	var certificates []tls.Certificate
+	env := s.hostEnvironment(dir)
+	if !noTLS {
+		certificates = []tls.Certificate{newCertificate(t), newCertificate(t)} // the host's, and a stranger's
+		env = append(env, "PLUGIN_CLIENT_CERT="+pemOf(certificates[0]))
+	}
+	p := s.startBare(t, dir, env...)
 	timely(startLimit, func() bool { return len(p.stdout.all()) > 0 || p.over() })
 	lines := p.stdout.all()
 	if len(lines) == 0 {
 		t.Fatalf("it wrote no line to standard output within %s (it has ended: %t %s); on standard error:\n%s", startLimit, p.over(), p.result, p.stderr.last())
 	}
 	fields := strings.Split(lines[0], "|")
-	if len(fields) != 6 && len(fields) != 7 {
+	if len(fields) != 6 && len(fields) != 7 && !(noTLS && len(fields) == 5) {
 		t.Fatalf("the first line on standard output has %d fields instead of 6 or 7: %.300q", len(fields), lines[0])
 	}
 	for i, want := range []string{"1", "1", "unix", "", "grpc"} {
@@ -49,9 +54,21 @@ func (s *suite) handshake(t T) {
 	if inside, err := filepath.Rel(dir, fields[3]); err != nil || strings.HasPrefix(inside, "..") {
 		t.Errorf("it listens on %s, which is not in the directory PLUGIN_UNIX_SOCKET_DIR (%s): others could reach it", fields[3], dir)
 	}
+	if noTLS {
+		servedInClear(t, dir, fields)
+	} else {
+		servedWithTLS(t, fields, certificates[0], certificates[1])
+	}
+	if more := p.stdout.all()[1:]; len(more) > 0 {
+		t.Errorf("after the handshake it wrote to standard output: %.200q", more[0])
+	}
+}
+
+// servedWithTLS looks at the plugin's certificate, and whether it serves the host and nobody else.
+func servedWithTLS(t T, fields []string, host, stranger tls.Certificate) {
 	der, err := base64.RawStdEncoding.DecodeString(fields[5])
 	if err != nil || len(der) == 0 {
-		t.Fatalf("field 6 is no certificate in base64 without padding (%v): %.60q", err, fields[5])
+		t.Fatalf("field 6 is no certificate in base64 without padding (%v): %.60q; where the language's TLS cannot, plugin.toml says tls = false, and guichet plugin test takes --no-tls", err, fields[5])
 	}
 	served, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -60,15 +77,40 @@ func (s *suite) handshake(t T) {
 	if err := served.VerifyHostname("localhost"); err != nil {
 		t.Errorf("the certificate is not for localhost: %v", err)
 	}
-	if err := describeOver(t.Context(), fields[3], served, host); err != nil {
+	over := func(client tls.Certificate) error {
+		pool := x509.NewCertPool()
+		pool.AddCert(served)
+		return describeOver(t.Context(), fields[3], credentials.NewTLS(&tls.Config{
+			Certificates: []tls.Certificate{client}, RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12,
+		}))
+	}
+	if err := over(host); err != nil {
 		t.Fatalf("it does not serve the host whose certificate it was given: %v", err)
 	}
-	if err := describeOver(t.Context(), fields[3], served, stranger); err == nil {
+	if err := over(stranger); err == nil {
 		t.Errorf("it serves whoever comes: a client with another certificate than PLUGIN_CLIENT_CERT was answered")
 	}
-	if more := p.stdout.all()[1:]; len(more) > 0 {
-		t.Errorf("after the handshake it wrote to standard output: %.200q", more[0])
+}
+
+// servedInClear looks whether the plugin serves without TLS, and leaves the directory of its socket as private as it is.
+func servedInClear(t T, dir string, fields []string) {
+	if len(fields) > 5 && fields[5] != "" {
+		t.Fatalf("field 6 of the handshake is %.60q: without PLUGIN_CLIENT_CERT there is no TLS, and the field is empty", fields[5])
 	}
+	if len(fields) > 6 && fields[6] != "false" {
+		t.Errorf("field 7 of the handshake is %q: without TLS connections are not multiplexed", fields[6])
+	}
+	if err := describeOver(t.Context(), fields[3], insecure.NewCredentials()); err != nil {
+		t.Fatalf("it does not serve a host that gives no certificate: %v", err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory PLUGIN_UNIX_SOCKET_DIR, which was private, has become %v (%v): others could reach the socket", info.Mode(), err)
+	}
+}
+
+// hostEnvironment is what every host tells a plugin.
+func (s *suite) hostEnvironment(dir string) []string {
+	return []string{channelv1.MagicCookieKey + "=" + channelv1.MagicCookieValue, "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR=" + dir}
 }
 
 // startedByHand starts the program as a person would.
@@ -126,15 +168,11 @@ func shortDirectory(t T) string {
 	return dir
 }
 
-// describeOver calls Describe on a socket with a client's certificate.
-func describeOver(ctx context.Context, socket string, served *x509.Certificate, client tls.Certificate) error {
+// describeOver calls Describe on a socket.
+func describeOver(ctx context.Context, socket string, transport credentials.TransportCredentials) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	pool := x509.NewCertPool()
-	pool.AddCert(served)
-	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-		Certificates: []tls.Certificate{client}, RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12,
-	})))
+	conn, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(transport))
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	hclog "github.com/hashicorp/go-hclog"
 	plugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 )
@@ -27,11 +30,12 @@ type Launched struct {
 	*Plugin
 	process *process
 	client  *plugin.Client
+	noTLS   bool
 	remove  func()
 }
 
-// Launch starts an executable plugin with the host's own semantics: mutual TLS with certificates for this once, a
-// lifeline, a clean environment, private directories. The caller owes End.
+// Launch starts an executable plugin with the host's own semantics: mutual TLS with certificates for this once (see
+// Program.NoTLS), a lifeline, a clean environment, private directories. The caller owes End.
 func Launch(ctx context.Context, program Program) (*Launched, error) {
 	return launch(ctx, program, newHost(), newConversations())
 }
@@ -46,17 +50,14 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 	if err != nil {
 		return nil, err
 	}
-	l := &Launched{remove: func() { _ = os.RemoveAll(sockets) }}
+	l := &Launched{noTLS: program.NoTLS, remove: func() { _ = os.RemoveAll(sockets) }}
 	work := filepath.Join(sockets, "work")
 	if err := os.Mkdir(work, 0o700); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(sockets))
 	}
-	certificate, err := makeCertificate()
+	way, err := l.transport(program)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(sockets))
-	}
-	mutual := &tls.Config{
-		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12, ServerName: "localhost",
 	}
 	config := &plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
@@ -64,26 +65,26 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 			MagicCookieKey:  channelv1.MagicCookieKey, MagicCookieValue: channelv1.MagicCookieValue,
 		},
 		VersionedPlugins: map[int]plugin.PluginSet{
-			channelv1.ProtocolMajor: {channelv1.PluginName: &both{host: host, conversations: conversations}},
+			channelv1.ProtocolMajor: {channelv1.PluginName: &both{host: host, conversations: conversations, way: way.server}},
 		},
 		AllowedProtocols:    []plugin.Protocol{plugin.ProtocolGRPC},
-		TLSConfig:           mutual,
+		TLSConfig:           way.tls,
 		SkipHostEnv:         true,
-		GRPCBrokerMultiplex: true,
+		GRPCBrokerMultiplex: !program.NoTLS,
 		StartTimeout:        startLimit,
 		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: sockets},
 		Logger:              hclog.New(&hclog.LoggerOptions{Level: hclog.Off, Output: io.Discard}),
-		GRPCDialOptions:     []grpc.DialOption{grpc.WithIdleTimeout(0)},
+		GRPCDialOptions:     append(way.dial, grpc.WithIdleTimeout(0)),
 	}
 	config.RunnerFunc = func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 		command := program.command(work)
-		command.Env = append(append(command.Env, cmd.Env...), "PLUGIN_CLIENT_CERT="+pemOf(certificate))
+		command.Env = slices.Concat(command.Env, cmd.Env, way.env)
 		var err error
 		if l.process, err = newProcess(command); err != nil {
 			return nil, err
 		}
 		l.process.stderr.told = program.Log
-		return &multiplexing{process: l.process, config: config}, nil
+		return &shaking{process: l.process, config: config, noTLS: program.NoTLS, sockets: sockets}, nil
 	}
 	l.client = plugin.NewClient(config)
 	if err := l.connect(ctx, host, conversations); err != nil {
@@ -117,7 +118,7 @@ func (l *Launched) connect(ctx context.Context, host *Host, conversations *Conve
 	}
 	dispensed, err := protocol.Dispense(channelv1.PluginName)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", whyUnreachable(ctx, err, protocol, l.noTLS))
 	}
 	l.Plugin = newPlugin(dispensed.(*grpc.ClientConn), host, conversations)
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
@@ -127,6 +128,23 @@ func (l *Launched) connect(ctx context.Context, host *Host, conversations *Conve
 		return fmt.Errorf("describe: %w", err)
 	}
 	return nil
+}
+
+// whyUnreachable is what a call says where connecting failed with err, which says little.
+func whyUnreachable(ctx context.Context, err error, protocol plugin.ClientProtocol, noTLS bool) error {
+	client, ok := protocol.(*plugin.GRPCClient)
+	if !ok {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, cause := channelv1.NewChannelClient(client.Conn).Health(ctx, &channelv1.HealthRequest{}); status.Code(cause) == codes.Unavailable {
+		err = cause
+	}
+	if noTLS {
+		return fmt.Errorf("it cannot be reached without TLS: %w", err)
+	}
+	return fmt.Errorf("it cannot be reached with TLS: %w", err)
 }
 
 // Kill ends the process at once, as kill -9 does.
@@ -153,14 +171,53 @@ func (l *Launched) End() {
 // Ended is closed when the process has ended.
 func (l *Launched) Ended() <-chan struct{} { return l.process.ended }
 
-// multiplexing tells go-plugin, before it reads the handshake, what the line says of multiplexing: the library wants to
-// know before the start, and refuses plugins that cannot, though it can speak to both kinds.
-type multiplexing struct {
+// shaking looks at the handshake before go-plugin reads it: at what it says of multiplexing, because the library wants to
+// know that before the start, and refuses plugins that cannot, though it can speak to both kinds; and whether it fits.
+type shaking struct {
 	*process
-	config *plugin.ClientConfig
+	config  *plugin.ClientConfig
+	noTLS   bool
+	sockets string
+	wrong   error
 }
 
 // Stdout implements runner.Runner.
-func (m *multiplexing) Stdout() io.ReadCloser {
-	return channelv1.ReadHandshake(m.process.Stdout(), func(multiplexed bool) { m.config.GRPCBrokerMultiplex = multiplexed })
+func (s *shaking) Stdout() io.ReadCloser {
+	return channelv1.ReadHandshake(s.process.Stdout(), func(said channelv1.Handshake) {
+		s.config.GRPCBrokerMultiplex = said.Multiplexed
+		s.wrong = said.Check(s.noTLS, s.sockets)
+	})
+}
+
+// PluginToHost implements runner.Runner. go-plugin calls it with the address of the handshake.
+func (s *shaking) PluginToHost(network, address string) (string, string, error) {
+	return network, address, s.wrong
+}
+
+// transport is how a plugin is spoken with, in both directions.
+type transport struct {
+	tls    *tls.Config // nil without TLS
+	env    []string
+	dial   []grpc.DialOption
+	server []grpc.ServerOption
+}
+
+// transport prepares mutual TLS, or, without it, connections with the plugin's own processes only.
+func (l *Launched) transport(program Program) (way transport, err error) {
+	if program.NoTLS {
+		clear := channelv1.InClear(func(peer channelv1.Peer) error {
+			return peer.Check(os.Geteuid(), l.process.cmd.Process.Pid) // it has started: it has told its address, or was told the host's
+		})
+		way.dial, way.server = []grpc.DialOption{grpc.WithTransportCredentials(clear)}, []grpc.ServerOption{grpc.Creds(clear)}
+		return way, nil
+	}
+	certificate, err := makeCertificate()
+	if err != nil {
+		return way, err
+	}
+	way.tls = &tls.Config{
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12, ServerName: "localhost",
+	}
+	way.env = []string{"PLUGIN_CLIENT_CERT=" + pemOf(certificate)}
+	return way, nil
 }

@@ -276,8 +276,11 @@ func (s *suite) parentKilled(t T) {
 	between.subject.program.Args = append([]string{
 		"-c", `mkfifo "$0/line" && exec 4<>"$0/line" && { "$@" 3<"$0/line" 4>&- & } && exec 3<&- && wait`, dir, s.subject.program.Path,
 	}, s.subject.program.Args...)
-	p := between.startBare(t, dir, channelv1.MagicCookieKey+"="+channelv1.MagicCookieValue, "PLUGIN_PROTOCOL_VERSIONS=1", "PLUGIN_UNIX_SOCKET_DIR="+dir,
-		"PLUGIN_CLIENT_CERT="+pemOf(newCertificate(t)))
+	env := s.hostEnvironment(dir)
+	if !s.subject.program.NoTLS {
+		env = append(env, "PLUGIN_CLIENT_CERT="+pemOf(newCertificate(t)))
+	}
+	p := between.startBare(t, dir, env...)
 	if !timely(startLimit, func() bool { return len(p.stdout.all()) > 0 || p.over() }) || p.over() {
 		t.Errorf("started below another process it was not ready in time:\n%s", p.stderr.last())
 		return

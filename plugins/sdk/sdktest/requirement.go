@@ -19,7 +19,7 @@ type requirement struct {
 // requirements is the suite, in the order in which it is told.
 var requirements = []requirement{
 	{
-		"handshake", "Started by a host, a plugin listens on a Unix socket and writes one line about it, 1|1|unix|SOCKET|grpc|CERTIFICATE, to standard output. It serves nobody but that host. Started by hand, it says what it is and ends.",
+		"handshake", "Started by a host, a plugin listens on a Unix socket and writes one line about it, 1|1|unix|SOCKET|grpc|CERTIFICATE, to standard output, with no certificate where the host gave none. It serves nobody but that host. Started by hand, it says what it is and ends.",
 		"Follow \"In another language\" of the authors' guide, points 1 to 4. In Go, let main call sdk.Serve and nothing before it that prints.", true, (*suite).handshake,
 	},
 	{

@@ -22,6 +22,8 @@ type Program struct {
 	Args []string
 	Env  []string // beside the few variables that a host hands on
 	Dir  string   // where it runs; "": in a private directory, as under a host
+	// NoTLS has the host speak in clear, as one does with a plugin whose plugin.toml says tls = false.
+	NoTLS bool
 	// Log is called with each line that it writes to standard error; may be nil.
 	Log func(line string)
 }

@@ -7,11 +7,13 @@ package sdktest
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
 	plugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 
 	channelv1 "github.com/guichet/guichet/plugins/proto"
 	"github.com/guichet/guichet/plugins/sdk"
@@ -74,7 +76,12 @@ func start[S any](t testing.TB, p sdk.Plugin[S], host *Host) *Plugin {
 		t.Fatalf("connect to the plugin: %v", err)
 	}
 	started := newPlugin(dispensed.(*grpc.ClientConn), host, conversations)
-	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"})
+	var at peer.Peer
+	started.Manifest, err = started.Channel.Describe(t.Context(), &channelv1.DescribeRequest{HostVersion: "sdktest"}, grpc.Peer(&at))
+	// All connections go over this one, and go-plugin leaves its socket behind in the temporary directory.
+	if at.Addr != nil && at.Addr.Network() == "unix" {
+		_ = os.Remove(at.Addr.String()) // what stays does no harm
+	}
 	if err != nil {
 		t.Fatalf("describe: %v", err)
 	}
@@ -108,6 +115,7 @@ type both struct {
 	served        plugin.GRPCPlugin
 	host          *Host
 	conversations *Conversations
+	way           []grpc.ServerOption // of what is served to the plugin
 }
 
 // GRPCServer serves the plugin.
@@ -117,18 +125,23 @@ func (b *both) GRPCServer(broker *plugin.GRPCBroker, server *grpc.Server) error 
 
 // GRPCClient serves the host to the plugin and hands out the connection.
 func (b *both) GRPCClient(_ context.Context, broker *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	ready := make(chan struct{})
-	go broker.AcceptAndServe(channelv1.HostBrokerID, func(options []grpc.ServerOption) *grpc.Server {
-		defer close(ready)
-		server := grpc.NewServer(append(options,
-			grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
-		channelv1.RegisterHostServer(server, b.host)
-		channelv1.RegisterConversationsServer(server, b.conversations)
-		return server
-	})
+	ready, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		broker.AcceptAndServe(channelv1.HostBrokerID, func(options []grpc.ServerOption) *grpc.Server {
+			defer close(ready)
+			server := grpc.NewServer(append(append(options, b.way...),
+				grpc.MaxRecvMsgSize(channelv1.MaxMessageBytes), grpc.MaxSendMsgSize(channelv1.MaxMessageBytes))...)
+			channelv1.RegisterHostServer(server, b.host)
+			channelv1.RegisterConversationsServer(server, b.conversations)
+			return server
+		})
+	}()
 	select {
 	case <-ready:
 		return conn, nil
+	case <-ended:
+		return nil, errNoHost
 	case <-time.After(5 * time.Second):
 		return nil, errNoHost
 	}

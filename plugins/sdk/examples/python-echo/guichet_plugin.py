@@ -1,5 +1,6 @@
 """What a channel plugin of Guichet has to do beside its channel: the handshake, TLS, the way to the host, the lifeline,
-draining. Written for Debian's python3-grpcio, python3-protobuf and python3-cryptography.
+draining. Written for Debian's python3-grpcio and python3-protobuf, and python3-cryptography for TLS: without it, let plugin.toml
+say tls = false, and the host gives no certificate.
 
 Start reading at serve(). The points are those of "In another language" in Guichet's guide for authors.
 """
@@ -9,15 +10,13 @@ import datetime
 import json
 import os
 import signal
+import stat
 import sys
 import threading
 import traceback
 from concurrent import futures
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 import channel_pb2 as pb
 import go_plugin_pb2
@@ -180,9 +179,13 @@ class Plugin:
             if not self.change.wait_for(lambda: self.host_address, timeout=5):
                 raise Status(grpc.StatusCode.UNAVAILABLE, "the host has not said where it is")
             if self.host_channel is None:  # one connection for life
-                credentials = grpc.ssl_channel_credentials(self.host_certificate, self.key, self.certificate)
-                self.host_channel = grpc.secure_channel(
-                    "unix:" + self.host_address, credentials, SIZES + [("grpc.ssl_target_name_override", "localhost")])
+                address = "unix:" + self.host_address
+                if self.host_certificate:
+                    credentials = grpc.ssl_channel_credentials(self.host_certificate, self.key, self.certificate)
+                    self.host_channel = grpc.secure_channel(
+                        address, credentials, SIZES + [("grpc.ssl_target_name_override", "localhost")])
+                else:
+                    self.host_channel = grpc.insecure_channel(address, SIZES)
         call = self.host_channel.unary_unary(
             "/guichet.channel.v1." + service + "/" + method,
             request_serializer=type(request).SerializeToString, response_deserializer=response.FromString)
@@ -191,6 +194,9 @@ class Plugin:
     # -- starting and ending -------------------------------------------------------------------------------------------
 
     def make_certificate(self):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
         now = datetime.datetime.utcnow()
@@ -216,12 +222,12 @@ class Plugin:
         watch_lifeline()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
-        # 2, 3. Certificate and socket.
-        self.host_certificate = os.environ["PLUGIN_CLIENT_CERT"].encode()
-        der = self.make_certificate()
-        socket = os.path.join(os.environ["PLUGIN_UNIX_SOCKET_DIR"], "plugin-%d" % os.getpid())
-        credentials = grpc.ssl_server_credentials(
-            [(self.key, self.certificate)], root_certificates=self.host_certificate, require_client_auth=True)
+        # 2, 3. Certificate and socket. A host that gives no certificate is spoken with in clear.
+        self.host_certificate = os.environ.get("PLUGIN_CLIENT_CERT", "").encode()
+        directory = os.environ.get("PLUGIN_UNIX_SOCKET_DIR", "")
+        if not self.host_certificate and not private(directory):
+            sys.exit("The host gives no certificate, and no private directory for the socket: nobody is served without TLS there.")
+        socket = os.path.join(directory, "plugin-%d" % os.getpid())
         # 6. What is served. Some calls last for life: each takes a thread.
         self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=SIZES)
         for module, name, implementation in [
@@ -232,10 +238,15 @@ class Plugin:
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {
             "Check": grpc.unary_unary_rpc_method_handler(lambda request, context: b"\x08\x01"),  # SERVING
         }),))
-        self.server.add_secure_port("unix:" + socket, credentials)
+        certificate = ""
+        if self.host_certificate:
+            certificate = base64.b64encode(self.make_certificate()).decode().rstrip("=")
+            self.server.add_secure_port("unix:" + socket, grpc.ssl_server_credentials(
+                [(self.key, self.certificate)], root_certificates=self.host_certificate, require_client_auth=True))
+        else:
+            self.server.add_insecure_port("unix:" + socket)
         self.server.start()
         # 4. The handshake line, and nothing else on standard output, ever.
-        certificate = base64.b64encode(der).decode().rstrip("=")
         os.write(1, ("1|1|unix|%s|grpc|%s|false\n" % (socket, certificate)).encode())
         sys.stdout = sys.stderr
         threading.Event().wait()
@@ -252,6 +263,15 @@ class Both:
             if hasattr(o, name):
                 return getattr(o, name)
         raise AttributeError(name)
+
+
+def private(directory):
+    """Whether a directory is this user's alone."""
+    try:
+        info = os.lstat(directory)
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and stat.S_IMODE(info.st_mode) == 0o700 and info.st_uid == os.geteuid()
 
 
 def watch_lifeline():
