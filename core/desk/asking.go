@@ -44,12 +44,6 @@ func (a *asker) has(t *core.Timer) bool {
 	return a.taken[t.Ref]
 }
 
-func (a *asker) busy() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.taken) > 0
-}
-
 // take puts an asking whose time has come in its account's line; a late one is forgotten.
 func (a *asker) take(ctx context.Context, t *core.Timer) error {
 	out, err := a.desk.question(ctx, t)
@@ -109,7 +103,7 @@ func (a *asker) ask(ctx context.Context, t *core.Timer) {
 	if ctx.Err() != nil {
 		return
 	}
-	a.insist(ctx, t, func() error { return d.answered(ctx, t, outcome) })
+	a.insist(ctx, t, func() error { return d.answered(ctx, t, outcome, len(out.Previous)) })
 }
 
 // insist repeats what the store refuses to do.
@@ -171,9 +165,9 @@ func inQuestion(tx *store.Tx, t *core.Timer) (*core.Conversation, *core.Message,
 	return c, m, e, nil
 }
 
-// answered writes down what an asking brought; nil where the channel cannot be asked any more.
-func (d *Desk) answered(ctx context.Context, t *core.Timer, o *core.Outcome) error {
-	pause := backoff(1)
+// answered writes down what an asking after so many attempts brought; nil where the channel cannot be asked any more.
+func (d *Desk) answered(ctx context.Context, t *core.Timer, o *core.Outcome, attempts int) error {
+	pause := backoff(attempts)
 	return d.store.Update(ctx, func(tx *store.Tx) error {
 		tx.DeleteTimer(t)
 		c, m, e, err := inQuestion(tx, t)

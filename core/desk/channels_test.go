@@ -21,6 +21,9 @@ type channels struct {
 	broken   []string // rules that a send broke
 	signals  []core.Signal
 	send     func(ctx context.Context, out *core.Outgoing) core.Outcome
+	asked    []core.Outgoing
+	find     func(ctx context.Context, out *core.Outgoing) core.Outcome // what became of a send; nil: nobody can tell
+	asking   map[string]int                                             // askings in flight, by account
 	fetch    func(ctx context.Context, handle string, start func(core.MediaHead) (io.Writer, error)) core.FetchOutcome
 	limit    core.TextLimit
 	profile  func(ctx context.Context, key core.IdentityKey) (*core.Profile, error)
@@ -28,8 +31,8 @@ type channels struct {
 
 func newChannels() *channels {
 	return &channels{
-		inFlight: map[core.ID]int{},
-		send:     func(_ context.Context, out *core.Outgoing) core.Outcome { return accepted(out) },
+		inFlight: map[core.ID]int{}, asking: map[string]int{},
+		send: func(_ context.Context, out *core.Outgoing) core.Outcome { return accepted(out) },
 	}
 }
 
@@ -88,6 +91,42 @@ func (c *channels) sent() []core.Outgoing {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.sends)
+}
+
+// finds sets what the provider says became of a send from now on; nil: it cannot be asked.
+func (c *channels) finds(find func(ctx context.Context, out *core.Outgoing) core.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.find = find
+}
+
+func (c *channels) Reconciles(string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.find != nil
+}
+
+func (c *channels) Reconcile(ctx context.Context, out *core.Outgoing) core.Outcome {
+	c.mu.Lock()
+	account := out.Entry.Account
+	if c.asking[account]++; c.asking[account] > 1 {
+		c.broken = append(c.broken, fmt.Sprintf("account %s is asked %d things at once", account, c.asking[account]))
+	}
+	c.asked = append(c.asked, *out)
+	find := c.find
+	c.mu.Unlock()
+	outcome := find(ctx, out)
+	c.mu.Lock()
+	c.asking[account]--
+	c.mu.Unlock()
+	return outcome
+}
+
+// askings returns about what the provider was asked so far.
+func (c *channels) askings() []core.Outgoing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.asked)
 }
 
 func (c *channels) Signal(_ context.Context, _ string, _ core.Thread, _ core.IdentityKey, s core.Signal) {

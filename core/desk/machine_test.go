@@ -300,6 +300,28 @@ var ops = []struct {
 		})
 		return string(kind)
 	}},
+	{"finds", func(m *machine, s step) string {
+		kinds := []core.OutcomeKind{
+			core.OutcomeAccepted, core.OutcomeAccepted, core.OutcomeRejected, core.OutcomeRateLimited, core.OutcomeRetryable,
+			core.OutcomeUnknown, core.OutcomeLost, core.OutcomeNotStarted, "hang", "nobody",
+		}
+		kind := kinds[s.What]
+		if kind == "nobody" {
+			m.channels.finds(nil)
+			return string(kind)
+		}
+		m.channels.finds(func(c context.Context, out *core.Outgoing) core.Outcome {
+			switch kind {
+			case core.OutcomeAccepted:
+				return accepted(out)
+			case "hang":
+				<-c.Done()
+				return core.Outcome{Kind: core.OutcomeLost}
+			}
+			return core.Outcome{Kind: kind, Cause: "content"}
+		})
+		return string(kind)
+	}},
 	{"setup", func(m *machine, s step) string {
 		m.setup = newSetup(func(c *core.Setup) {
 			c.Revision = m.setup.Revision + 1

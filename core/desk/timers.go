@@ -157,7 +157,7 @@ func (t *timers) look(ctx context.Context, catchUp time.Duration) (time.Duration
 			return 0, err
 		}
 		t.fireAll(ctx, due)
-		if more = len(due) == timerBatch || len(due) > 0 && (len(t.failed) > 0 || t.desk.asker.busy()); more {
+		if more = len(due) == timerBatch || len(t.failed) > 0 && len(due) > 0; more {
 			continue
 		}
 		if t.from = now; !held.IsZero() {
