@@ -136,6 +136,9 @@ type ConfigurationProblem struct {
 	Problem  string `json:"problem"`
 	Remedy   string `json:"remedy"`
 	Severity string `json:"severity"`
+	// Code names what is wrong and Params what it is about, for other languages; "" where the sentence is all there is.
+	Code   string            `json:"code"`
+	Params map[string]string `json:"params"`
 }
 
 // Options is what a Server needs. Fields marked optional may be nil or zero.

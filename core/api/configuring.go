@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -48,11 +49,18 @@ func shown(r *http.Request, text string) string {
 func showProblems(problems config.Problems) []ConfigurationProblem {
 	list := make([]ConfigurationProblem, len(problems))
 	for i, p := range problems {
-		list[i] = ConfigurationProblem{
-			Path: p.Path, Line: p.Line, Column: p.Column, Problem: p.Message, Remedy: p.Remedy, Severity: SeverityError,
-		}
+		list[i] = ShowProblem(p)
 	}
 	return list
+}
+
+// ShowProblem is a problem of the file as the API shows it.
+func ShowProblem(p config.Problem) ConfigurationProblem {
+	params := map[string]string{}
+	maps.Copy(params, p.Params)
+	return ConfigurationProblem{
+		Path: p.Path, Line: p.Line, Column: p.Column, Problem: p.Message, Remedy: p.Remedy, Severity: SeverityError, Code: p.Code, Params: params,
+	}
 }
 
 type configurationFileView struct {
@@ -60,7 +68,8 @@ type configurationFileView struct {
 	Text     string                 `json:"text"` // without secrets
 	Base     string                 `json:"base"` // to give with an edit of this text
 	Editable bool                   `json:"editable"`
-	Reason   string                 `json:"reason"` // why it is not editable
+	Reason   string                 `json:"reason"`      // why it is not editable
+	Why      string                 `json:"reason_code"` // the same for machines
 	Differs  bool                   `json:"on_disk_differs"`
 	Problems []ConfigurationProblem `json:"problems"`
 	Secrets  bool                   `json:"secrets"` // who asks may write secrets
@@ -77,7 +86,7 @@ func (s *Server) configurationFile(w http.ResponseWriter, r *http.Request) error
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return response.JSON(w, http.StatusOK, configurationFileView{
-		Path: v.Path, Text: shown(r, v.Text), Base: v.Base, Editable: v.Editable, Reason: v.Reason, Differs: v.Differs,
+		Path: v.Path, Text: shown(r, v.Text), Base: v.Base, Editable: v.Editable, Reason: v.Reason, Why: v.Why, Differs: v.Differs,
 		Problems: showProblems(v.Problems), Secrets: maySecrets(r),
 	})
 }

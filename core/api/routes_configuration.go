@@ -69,9 +69,10 @@ func configurationSchemas() object {
 	return object{
 		"ConfigurationProblem": record(object{
 			"path": text, "line": whole, "column": whole, "problem": text, "remedy": text, "severity": oneOf(SeverityError, SeverityWarning),
-		}),
+			"code": text, "params": object{"type": "object", "additionalProperties": text},
+		}, "code", "params"),
 		"ConfigurationFile": record(object{
-			"path": text, "text": text, "base": text, "editable": yes, "reason": text, "on_disk_differs": yes, "problems": problems, "secrets": yes,
+			"path": text, "text": text, "base": text, "editable": yes, "reason": text, "reason_code": text, "on_disk_differs": yes, "problems": problems, "secrets": yes,
 		}),
 		"ConfigurationField": record(with(described, object{
 			"path": text, "min": text, "max": text, "default": nullable, "written": yes, "line": whole, "value": nullable, "reference": reference,

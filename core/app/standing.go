@@ -19,9 +19,7 @@ func (a *App) configuration() api.Configuration {
 	current, revision := a.source.Current()
 	c := api.Configuration{Revision: revision}
 	for _, p := range a.source.Problems() {
-		c.Problems = append(c.Problems, api.ConfigurationProblem{
-			Path: p.Path, Line: p.Line, Column: p.Column, Problem: p.Message, Remedy: p.Remedy, Severity: api.SeverityError,
-		})
+		c.Problems = append(c.Problems, api.ShowProblem(p))
 	}
 	switch {
 	case len(c.Problems) > 0:
@@ -36,7 +34,7 @@ func (a *App) configuration() api.Configuration {
 	for _, key := range current.RestartNeeded(a.data.config) {
 		c.Problems = append(c.Problems, api.ConfigurationProblem{
 			Path: key, Problem: "This setting was changed after the start.", Remedy: "It takes effect when Guichet is started again.",
-			Severity: api.SeverityWarning,
+			Severity: api.SeverityWarning, Code: "restart-needed", Params: map[string]string{},
 		})
 	}
 	return c

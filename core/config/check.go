@@ -105,17 +105,17 @@ func (d *decoder) checkIDs(kind string, list ids) {
 		at := n.child("id")
 		switch {
 		case at == nil:
-			d.missing(n, "id", fmt.Sprintf("This %s has no id.", kind), fmt.Sprintf("Give it one: id = \"my-%s\".", kind))
+			d.missing(n, "id", fmt.Sprintf("This %s has no id.", kind), fmt.Sprintf("Give it one: id = \"my-%s\".", kind)).as("id-missing")
 		case at.kind != kindString:
 		case !wellFormedID(id):
 			remedy := "Use lower-case letters, digits and single hyphens between them, 64 at most."
 			if k := kebab(id); 2*len(k) > len([]rune(id)) {
 				remedy = fmt.Sprintf("Write %q: lower-case letters, digits and single hyphens between them.", k)
 			}
-			d.say(at, fmt.Sprintf("%q is not an id.", id), remedy)
+			d.say(at, fmt.Sprintf("%q is not an id.", id), remedy).as("not-id", "given", id)
 		case first[id] != nil:
 			d.report(at.start, at.path, fmt.Sprintf("There is another %s %q on line %d.", kind, id, d.line(first[id])),
-				"Ids are unique: rename or remove one of the two.")
+				"Ids are unique: rename or remove one of the two.").as("id-taken", "id", id, "line", strconv.Itoa(d.line(first[id])))
 		default:
 			first[id] = at
 		}
@@ -159,7 +159,7 @@ var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$`)
 
 func (d *decoder) checkLanguage(n *node) {
 	if n != nil && n.kind == kindString && !languageTag.MatchString(n.text) {
-		d.say(n, fmt.Sprintf("%q is not a language tag.", n.text), `Write something like "en", "fr" or "pt-BR".`)
+		d.say(n, fmt.Sprintf("%q is not a language tag.", n.text), `Write something like "en", "fr" or "pt-BR".`).as("not-language", "given", n.text)
 	}
 }
 

@@ -42,18 +42,18 @@ type decoder struct {
 }
 
 // say reports a problem with the value of n.
-func (d *decoder) say(n *node, message, remedy string) {
-	d.report(n.start, d.label(n.path), message, remedy)
+func (d *decoder) say(n *node, message, remedy string) said {
+	return d.report(n.start, d.label(n.path), message, remedy)
 }
 
 // sayKey reports a problem with the key of n, under its own path.
-func (d *decoder) sayKey(n *node, message, remedy string) {
-	d.report(n.key, d.label(n.path), message, remedy)
+func (d *decoder) sayKey(n *node, message, remedy string) said {
+	return d.report(n.key, d.label(n.path), message, remedy)
 }
 
 // missing reports that the object at n lacks a key.
-func (d *decoder) missing(n *node, key, message, remedy string) {
-	d.report(n.start, d.label(join(n.path, key)), message, remedy)
+func (d *decoder) missing(n *node, key, message, remedy string) said {
+	return d.report(n.start, d.label(join(n.path, key)), message, remedy)
 }
 
 var elementPath = regexp.MustCompile(`^([a-z_]+)\[(\d+)\]`)
@@ -124,7 +124,7 @@ func (d *decoder) unknown(parent, n *node, name string, t reflect.Type) {
 	default:
 		remedy = "Known here: " + strings.Join(keys, ", ") + "."
 	}
-	d.sayKey(n, fmt.Sprintf("There is no setting %q here.", name), remedy)
+	d.sayKey(n, fmt.Sprintf("There is no setting %q here.", name), remedy).as("no-such-key", "key", name, "near", nearest(name, keys))
 }
 
 // isSetting reports whether name is a setting of the plugin of the account at n.
@@ -248,7 +248,8 @@ func (d *decoder) integer(n *node, v reflect.Value, tag reflect.StructTag) {
 	low, _ := strconv.ParseInt(tag.Get("min"), 10, 64)
 	high, _ := strconv.ParseInt(tag.Get("max"), 10, 64)
 	if err != nil || value < low || value > high {
-		d.say(n, fmt.Sprintf("%s is out of range.", n.text), fmt.Sprintf("Write a number from %d to %d.", low, high))
+		d.say(n, fmt.Sprintf("%s is out of range.", n.text), fmt.Sprintf("Write a number from %d to %d.", low, high)).as(
+			"number-range", "given", n.text, "low", strconv.FormatInt(low, 10), "high", strconv.FormatInt(high, 10))
 		return
 	}
 	v.SetInt(value)
@@ -269,7 +270,7 @@ func (d *decoder) duration(n *node, v reflect.Value, tag reflect.StructTag) {
 	}
 	value, err := parseDuration(n.text)
 	if err != nil {
-		d.say(n, fmt.Sprintf("%q is not a duration.", n.text), durationRemedy(err, never))
+		d.say(n, fmt.Sprintf("%q is not a duration.", n.text), durationRemedy(err, never)).as("not-duration", "given", n.text)
 		return
 	}
 	low, high := Duration(0), Duration(maxDuration)
@@ -284,7 +285,7 @@ func (d *decoder) duration(n *node, v reflect.Value, tag reflect.StructTag) {
 		if never {
 			remedy += `, or "never"`
 		}
-		d.say(n, fmt.Sprintf("%q is out of range.", n.text), remedy+".")
+		d.say(n, fmt.Sprintf("%q is out of range.", n.text), remedy+".").as("duration-range", "given", n.text, "low", fmt.Sprint(low), "high", fmt.Sprint(high))
 		return
 	}
 	v.SetInt(int64(value))
@@ -309,7 +310,8 @@ func (d *decoder) option(n *node, tag reflect.StructTag) bool {
 			return true
 		}
 	}
-	d.say(n, fmt.Sprintf("%s cannot be %q.", lastKey(n.path), n.text), choice(n.text, options))
+	d.say(n, fmt.Sprintf("%s cannot be %q.", lastKey(n.path), n.text), choice(n.text, options)).as(
+		"not-choice", "key", lastKey(n.path), "given", n.text, "known", strings.Join(options, ", "))
 	return false
 }
 

@@ -63,29 +63,35 @@ func (c *Config) newAgent(agent core.Agent) (core.Agent, error) {
 	return agent, nil
 }
 
-// writable returns an error (core.Forbidden) that says why the file at path cannot be edited, nil when it can. A file
-// without any write permission counts as read-only also for the superuser: somebody meant it.
+// writable returns an error (core.Forbidden) that says why the file at path cannot be edited, nil when it can.
 func writable(path string) error {
-	path, err := target(path)
+	_, err := locked(path)
+	return err
+}
+
+// locked is writable with the reason in a word: file, folder or permission. A file without any write permission counts as
+// read-only also for the superuser: somebody meant it.
+func locked(path string) (why string, err error) {
+	path, err = target(path)
 	if err != nil {
-		return err
+		return "permission", err
 	}
 	dir := filepath.Dir(path)
 	if info := stat(dir); info != nil && (info.Mode().Perm()&0o222 == 0 || !mayWrite(dir)) {
-		return core.Errorf(core.Forbidden, "nothing can be written in %s, where an edit puts the new file before it takes the place of the old one", dir)
+		return "folder", core.Errorf(core.Forbidden, "nothing can be written in %s, where an edit puts the new file before it takes the place of the old one", dir)
 	}
 	info := stat(path)
 	if info == nil {
-		return nil
+		return "", nil
 	}
 	if info.Mode().Perm()&0o222 == 0 {
-		return core.Errorf(core.Forbidden, "%s is read-only; make it writable, or edit it where it comes from", path)
+		return "file", core.Errorf(core.Forbidden, "%s is read-only; make it writable, or edit it where it comes from", path)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return core.Errorf(core.Forbidden, "%s cannot be written; make it writable, or edit it where it comes from: %w", path, plainCause(err))
+		return "permission", core.Errorf(core.Forbidden, "%s cannot be written; make it writable, or edit it where it comes from: %w", path, plainCause(err))
 	}
-	return f.Close()
+	return "", f.Close()
 }
 
 // target follows symbolic links, so that an edit replaces the file and not the link to it.

@@ -83,6 +83,7 @@ type View struct {
 	Base     string
 	Editable bool
 	Reason   string // why it is not editable
+	Why      string // the same for machines: gone, file, folder, permission
 	Problems Problems
 }
 
@@ -135,8 +136,8 @@ func (e *Editor) View(ctx context.Context) (View, error) {
 	if _, problems := Decode(e.options.Path, p.text, e.options.Environment); problems != nil {
 		v.Problems = problems
 	}
-	if err := e.editable(p); err != nil {
-		v.Editable, v.ReadOnly, v.Reason = false, true, plain(err)
+	if why, err := e.editable(p); err != nil {
+		v.Editable, v.ReadOnly, v.Reason, v.Why = false, true, plain(err), why
 	}
 	if s := e.options.Source; s != nil {
 		current, _ := s.Current()
@@ -161,11 +162,12 @@ func (e *Editor) Redacted(ctx context.Context) ([]byte, error) {
 	return masked(e.options.Path, p.text, e.options.Environment, key), nil
 }
 
-func (e *Editor) editable(p present) error {
+// editable returns an error that says why the file cannot be edited, and the same in a word.
+func (e *Editor) editable(p present) (why string, err error) {
 	if p.gone {
-		return core.Errorf(core.Conflict, "%s is gone: put it back, or roll back to a version of it", e.options.Path)
+		return "gone", core.Errorf(core.Conflict, "%s is gone: put it back, or roll back to a version of it", e.options.Path)
 	}
-	return writable(p.path)
+	return locked(p.path)
 }
 
 // Save carries an edit out. Problems with its result are in Edited, not in the error. The error is core.Conflict when
@@ -182,7 +184,8 @@ func (e *Editor) Save(ctx context.Context, edit Edit) (Edited, error) {
 		return Edited{}, err
 	}
 	if p.gone {
-		return Edited{}, e.editable(p)
+		_, err := e.editable(p)
+		return Edited{}, err
 	}
 	sealed, err := e.seal(p.text, edit)
 	if err != nil {

@@ -132,6 +132,9 @@ func TestEditThatIsRefusedWritesNothing(t *testing.T) {
 			if err := os.Chmod(b.path, 0o444); err != nil {
 				b.t.Fatal(err)
 			}
+			if v := b.view(); v.Editable || v.Why != "file" {
+				b.t.Errorf("view %+v", v)
+			}
 			return Edit{Changes: []Change{set("queue", "general", "name", "x")}}
 		}, core.Forbidden, "", "read-only"},
 		"read-only folder": {func(b *bench) Edit {
@@ -139,7 +142,7 @@ func TestEditThatIsRefusedWritesNothing(t *testing.T) {
 				b.t.Fatal(err)
 			}
 			b.t.Cleanup(func() { _ = os.Chmod(filepath.Dir(b.path), 0o700) }) // else the folder stays
-			if v := b.view(); v.Editable || v.Reason == "" {
+			if v := b.view(); v.Editable || v.Reason == "" || v.Why != "folder" {
 				b.t.Errorf("view %+v", v)
 			}
 			return Edit{Changes: []Change{set("queue", "general", "name", "x")}}
@@ -260,7 +263,7 @@ func TestFileThatIsGone(t *testing.T) {
 	}
 	v := b.view()
 	_, err := b.Save(t.Context(), Edit{Base: v.Base, Changes: []Change{set("organization", "", "name", "x")}, Secrets: true})
-	if v.Editable || !strings.Contains(v.Reason, "gone") || core.CodeOf(err) != core.Conflict {
+	if v.Editable || !strings.Contains(v.Reason, "gone") || v.Why != "gone" || core.CodeOf(err) != core.Conflict {
 		t.Errorf("view %+v, err %v", v, err)
 	}
 	r, err := b.Restore(t.Context(), b.history.versions[0], Edit{Base: v.Base, Who: "marie", Secrets: true})

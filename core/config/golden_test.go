@@ -2,8 +2,11 @@ package config
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +16,23 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected problems of testdata/problems")
 
 const dashes = "\n----\n"
+
+// withCodes writes problems as people read them, each with its code and what it is about below it, where it has one.
+func withCodes(problems Problems) string {
+	var b strings.Builder
+	for _, p := range problems {
+		b.WriteString(p.String() + "\n")
+		if p.Code == "" {
+			continue
+		}
+		b.WriteString("  = " + p.Code)
+		for _, name := range slices.Sorted(maps.Keys(p.Params)) {
+			b.WriteString(" " + name + "=" + strconv.Quote(p.Params[name]))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
 
 // TestProblems decodes each file of testdata/problems up to its dashed line and compares the problems with what stands
 // below it. One file names one rule.
@@ -35,7 +55,7 @@ func TestProblems(t *testing.T) {
 			if (c == nil) != (problems != nil) {
 				t.Errorf("config %v with problems %v", c != nil, problems != nil)
 			}
-			got := problems.Error() + "\n"
+			got := withCodes(problems)
 			if *update {
 				if err := os.WriteFile(file, []byte(input+dashes+got), 0o644); err != nil {
 					t.Fatal(err)

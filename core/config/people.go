@@ -21,7 +21,7 @@ func (d *decoder) checkAgents(c *Config) {
 			d.missing(n, "email", "This agent has no e-mail address.", `People sign in with it: email = "name@example.com".`)
 		case at.kind != kindString:
 		case !plainEmail(a.Email):
-			d.say(at, fmt.Sprintf("%q is not an e-mail address.", a.Email), `Write something like "name@example.com".`)
+			d.say(at, fmt.Sprintf("%q is not an e-mail address.", a.Email), `Write something like "name@example.com".`).as("not-email", "given", a.Email)
 		case first[email] != nil:
 			d.say(at, fmt.Sprintf("The agent on line %d has the same e-mail address.", d.line(first[email])),
 				"People sign in with it, so each has their own (capitals do not count).")
@@ -50,7 +50,7 @@ func (d *decoder) checkQueues(c *Config) {
 		}
 		if len(q.Members) == 0 {
 			d.say(n, "Nobody would ever answer in a queue without members.",
-				"Leave members out to mean everybody, or switch the queue off with enabled = false.")
+				"Leave members out to mean everybody, or switch the queue off with enabled = false.").as("no-members")
 		}
 		seen := map[string]bool{}
 		for j, member := range q.Members {
@@ -61,7 +61,7 @@ func (d *decoder) checkQueues(c *Config) {
 			a := c.agentNamed(member)
 			switch {
 			case a == nil:
-				d.say(at, fmt.Sprintf("There is no agent %q.", member), c.agentRemedy(member))
+				d.say(at, fmt.Sprintf("There is no agent %q.", member), c.agentRemedy(member)).as("no-such-agent", "given", member, "near", c.agentNear(member))
 			case seen[a.ID]:
 				d.say(at, fmt.Sprintf("%q is in this list already.", member), "Take one of the two out.")
 			default:
@@ -71,16 +71,21 @@ func (d *decoder) checkQueues(c *Config) {
 	}
 }
 
-func (c *Config) agentRemedy(member string) string {
+// agentNear is the agent that was probably meant, "" for none.
+func (c *Config) agentNear(member string) string {
 	var known []string
 	for _, a := range c.Agents {
 		known = append(known, a.ID, a.Email)
 	}
 	near := nearest(member, known)
 	if plainEmail(member) && distance(strings.ToLower(member), strings.ToLower(near)) > 2 {
-		near = "" // addresses of one domain are alike without being meant
+		return "" // addresses of one domain are alike without being meant
 	}
-	if near != "" {
+	return near
+}
+
+func (c *Config) agentRemedy(member string) string {
+	if near := c.agentNear(member); near != "" {
 		return fmt.Sprintf("Did you mean %q?", near)
 	}
 	if plainEmail(member) {

@@ -16,6 +16,28 @@ type Problem struct {
 	Path    string `json:"path"`             // account[shop-line].settings.channel_secret; the index where an object has no id
 	Message string `json:"message"`          // what is wrong, a full sentence
 	Remedy  string `json:"remedy,omitempty"` // what to write instead, a full sentence; may end in lines of TOML
+	// Code names what is wrong, and Params what it is about, so that it can be told in other languages. Of problems that are
+	// rare, and of those of the syntax, it is "". They never hold the text of a secret either.
+	Code   string            `json:"code,omitempty"`
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// said is a problem that was just reported.
+type said struct{ *Problem }
+
+// as gives the problem its code, with names and values in turn of what it is about. What may have been meant, "near", is
+// left out where nothing is.
+func (s said) as(code string, params ...string) {
+	s.Code = code
+	for i := 0; i+1 < len(params); i += 2 {
+		if params[i] == "near" && params[i+1] == "" {
+			continue
+		}
+		if s.Params == nil {
+			s.Params = map[string]string{}
+		}
+		s.Params[params[i]] = params[i+1]
+	}
 }
 
 // String returns the problem on one line (more where the remedy contains TOML), in the form editors can jump to.
@@ -62,5 +84,7 @@ func (ps Problems) sort() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})
-	return slices.Compact(ps)
+	return slices.CompactFunc(ps, func(a, b Problem) bool {
+		return a.Line == b.Line && a.Column == b.Column && a.Path == b.Path && a.Message == b.Message && a.Remedy == b.Remedy
+	})
 }

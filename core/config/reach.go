@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/guichet/guichet/core"
@@ -17,7 +18,7 @@ func (d *decoder) checkAccount(c *Config, i int) {
 	}
 	if a.Test && a.Enabled && strings.HasPrefix(c.Server.PublicURL, "https:") && !c.Server.AllowTest {
 		d.say(n.child("test"), "A test account is refused while public_url is https, because its provider could be anyone.",
-			"Take test = true out, or set allow_test = true under [server].")
+			"Take test = true out, or set allow_test = true under [server].").as("test-refused")
 	}
 	at := n.child("plugin")
 	if at == nil {
@@ -38,12 +39,12 @@ func (d *decoder) checkAccount(c *Config, i int) {
 		if near := nearest(a.Plugin, known); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q? ", near) + remedy
 		}
-		d.say(at, fmt.Sprintf("There is no plugin %q.", a.Plugin), remedy)
+		d.say(at, fmt.Sprintf("There is no plugin %q.", a.Plugin), remedy).as("no-such-plugin", "plugin", a.Plugin, "near", nearest(a.Plugin, known))
 		return
 	}
 	if schema.Consent && !a.Consent {
 		d.missing(n, "consent", fmt.Sprintf("Using %s shares your customers' data with its provider, and you have not agreed to it.", a.Plugin),
-			"Write consent = true once you have, and have told your customers and agents.")
+			"Write consent = true once you have, and have told your customers and agents.").as("consent-missing", "plugin", a.Plugin)
 	}
 	a.Settings = d.settings(n, a, schema)
 }
@@ -62,7 +63,7 @@ func (d *decoder) checkChannels(c *Config, accounts, workstreams ids) {
 		}
 		w := c.Workstreams[slices.Index(workstreams, ch.Workstream)]
 		if k := slices.Index(accounts, ch.Account); ch.Enabled && !w.Enabled && k >= 0 && c.Accounts[k].Enabled {
-			d.say(n.child("workstream"), fmt.Sprintf("The workstream %q is switched off.", w.ID), "Switch it on, or this channel off with enabled = false.")
+			d.say(n.child("workstream"), fmt.Sprintf("The workstream %q is switched off.", w.ID), "Switch it on, or this channel off with enabled = false.").as("workstream-off", "workstream", w.ID)
 		}
 	}
 }
@@ -75,7 +76,7 @@ func (d *decoder) reference(n *node, key, value string, known ids, why string) b
 		if len(known) > 0 && known[0] != "" {
 			remedy = fmt.Sprintf("Write %s = %q: %s.", key, known[0], why)
 		}
-		d.missing(n, key, fmt.Sprintf("This %s does not name its %s.", n.path[:strings.IndexByte(n.path, '[')], key), remedy)
+		d.missing(n, key, fmt.Sprintf("This %s does not name its %s.", n.path[:strings.IndexByte(n.path, '[')], key), remedy).as("names-no-" + key)
 		return false
 	}
 	if at.kind != kindString || !d.listed(key) {
@@ -90,7 +91,7 @@ func (d *decoder) reference(n *node, key, value string, known ids, why string) b
 	} else if !wellFormedID(value) {
 		remedy = fmt.Sprintf("Write the id of a [[%s]].", key)
 	}
-	d.say(at, fmt.Sprintf("There is no %s %q.", key, value), remedy)
+	d.say(at, fmt.Sprintf("There is no %s %q.", key, value), remedy).as("no-such-"+key, "given", value, "near", nearest(value, known))
 	return false
 }
 
@@ -143,11 +144,12 @@ func (d *decoder) clash(n, other *node, otherID string, addressable bool, plugin
 	}
 	if !addressable {
 		d.say(at, fmt.Sprintf("The account has a channel already, %q on line %d, and an account of %s has only one.", otherID, d.line(other), plugin),
-			"Make another account, or switch one of the channels off with enabled = false.")
+			"Make another account, or switch one of the channels off with enabled = false.").as(
+			"one-channel", "channel", otherID, "line", strconv.Itoa(d.line(other)), "plugin", plugin)
 		return
 	}
 	d.say(at, fmt.Sprintf("A message could belong to this channel as well as to %q on line %d.", otherID, d.line(other)),
-		"Give each channel of the account an address of its own.")
+		"Give each channel of the account an address of its own.").as("address-clash", "channel", otherID, "line", strconv.Itoa(d.line(other)))
 }
 
 func (d *decoder) checkWorkstreams(c *Config) {
@@ -190,11 +192,11 @@ func (d *decoder) checkMixture(c *Config, i int, plugins map[string]string) {
 		at := n.child("workstream")
 		if stated {
 			d.say(at, fmt.Sprintf("This is a channel of %s, but the workstream %q is for %s.", plugin, w.ID, w.Plugin),
-				fmt.Sprintf("Attach it to a workstream for %s.", plugin))
+				fmt.Sprintf("Attach it to a workstream for %s.", plugin)).as("mixed-workstream", "workstream", w.ID, "plugin", plugin, "other", w.Plugin)
 			continue
 		}
 		d.say(at, fmt.Sprintf("The workstream %q would mix channels of %s and %s.", w.ID, w.Plugin, plugin),
-			fmt.Sprintf("Make a workstream for %s and attach this channel to it.", plugin))
+			fmt.Sprintf("Make a workstream for %s and attach this channel to it.", plugin)).as("mixed-workstream", "workstream", w.ID, "plugin", plugin, "other", w.Plugin)
 	}
 }
 
@@ -207,7 +209,7 @@ func (d *decoder) checkFallback(c *Config, n *node, w Workstream) {
 	for _, q := range c.Queues {
 		if q.ID == w.FallbackQueue && q.ID != "" {
 			if !q.Enabled && w.Enabled && at != nil {
-				d.say(at, fmt.Sprintf("The queue %q is switched off.", q.ID), "Name another queue, or switch it on.")
+				d.say(at, fmt.Sprintf("The queue %q is switched off.", q.ID), "Name another queue, or switch it on.").as("queue-off", "queue", q.ID)
 			}
 			return
 		}
@@ -217,10 +219,11 @@ func (d *decoder) checkFallback(c *Config, n *node, w Workstream) {
 	}
 	if at == nil {
 		d.missing(n, "fallback_queue", "It is not clear which queue takes conversations that no rule sends elsewhere.",
-			strings.TrimSpace("Set fallback_queue. "+oneOf(known)))
+			strings.TrimSpace("Set fallback_queue. "+oneOf(known))).as("fallback-unclear")
 		return
 	}
-	d.say(at, fmt.Sprintf("There is no queue %q.", w.FallbackQueue), choice(w.FallbackQueue, known))
+	d.say(at, fmt.Sprintf("There is no queue %q.", w.FallbackQueue), choice(w.FallbackQueue, known)).as(
+		"no-such-queue", "given", w.FallbackQueue, "near", nearest(w.FallbackQueue, known))
 }
 
 // checkAttached reports accounts through which nothing could arrive, with the lines that are missing.
@@ -261,6 +264,6 @@ func (d *decoder) checkAttached(c *Config) {
 		if len(parts) > 0 {
 			remedy += "\naddress = { " + strings.Join(parts, ", ") + " }"
 		}
-		d.say(n, fmt.Sprintf("The account %q has no channel, so nothing could arrive through it.", a.ID), remedy)
+		d.say(n, fmt.Sprintf("The account %q has no channel, so nothing could arrive through it.", a.ID), remedy).as("no-channel", "account", a.ID)
 	}
 }

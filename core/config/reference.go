@@ -24,7 +24,7 @@ func (d *decoder) text(n *node, secret, resolve bool) (value string, ok bool) {
 				return "", false
 			}
 			if n.text == "" {
-				d.say(n, "The secret is empty.", `Write the secret, or where it is kept: { env = "NAME" }, { file = "PATH" } or { stored = "ID" }.`)
+				d.say(n, "The secret is empty.", `Write the secret, or where it is kept: { env = "NAME" }, { file = "PATH" } or { stored = "ID" }.`).as("secret-empty")
 				return "", false
 			}
 		}
@@ -62,7 +62,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 		}
 		if !found || value == "" {
 			d.say(at, fmt.Sprintf("The environment variable %s is not set.", at.text),
-				"Set it for the process that runs Guichet, then start it again.")
+				"Set it for the process that runs Guichet, then start it again.").as("env-missing", "name", at.text)
 			return "", false
 		}
 	case "file":
@@ -73,7 +73,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			value, err = d.env.File(at.text)
 		}
 		if err != nil {
-			d.say(at, fmt.Sprintf("The file %q cannot be read: %s.", at.text, plainCause(err)), "Check the path and that Guichet may read it.")
+			d.say(at, fmt.Sprintf("The file %q cannot be read: %s.", at.text, plainCause(err)), "Check the path and that Guichet may read it.").as("file-unreadable", "name", at.text)
 			return "", false
 		}
 		if secret {
@@ -81,7 +81,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 		}
 		if value == "" {
-			d.say(at, fmt.Sprintf("The file %q is empty.", at.text), "Write the value into it.")
+			d.say(at, fmt.Sprintf("The file %q is empty.", at.text), "Write the value into it.").as("file-empty", "name", at.text)
 			return "", false
 		}
 	case "stored":
@@ -89,7 +89,7 @@ func (d *decoder) resolve(at *node, kind string, secret bool) (string, bool) {
 			return "", false
 		}
 		if value, found = d.env.Stored(at.text); !found {
-			d.say(at, fmt.Sprintf("There is no stored secret %q.", at.text), "Enter it again in the admin center.")
+			d.say(at, fmt.Sprintf("There is no stored secret %q.", at.text), "Enter it again in the admin center.").as("stored-missing", "name", at.text)
 			return "", false
 		}
 		return value, true

@@ -41,7 +41,7 @@ func (d *decoder) settings(n *node, a *Account, schema core.PluginSchema) Settin
 				d.say(table, fmt.Sprintf("The plugin %s has a default for %s that does not fit: %s.", a.Plugin, f.Key, err), "Set it, and tell the plugin's author.")
 			}
 		case at != nil && testOnly(f) && !a.Test:
-			d.sayKey(at, fmt.Sprintf("%s is only for test accounts.", f.Key), "Take it out, or mark the account test = true.")
+			d.sayKey(at, fmt.Sprintf("%s is only for test accounts.", f.Key), "Take it out, or mark the account test = true.").as("test-only", "key", f.Key)
 		case at != nil:
 			if value, ok := d.setting(at, f, a.Enabled); ok {
 				values[f.Key] = value
@@ -57,7 +57,8 @@ func (d *decoder) settings(n *node, a *Account, schema core.PluginSchema) Settin
 		case !shown:
 			delete(values, f.Key)
 		case f.Required && at == nil && values[f.Key] == nil:
-			d.missing(table, f.Key, fmt.Sprintf("The plugin %s needs %s%s.", a.Plugin, f.Key, titled(f)), remedyFor(f))
+			d.missing(table, f.Key, fmt.Sprintf("The plugin %s needs %s%s.", a.Plugin, f.Key, titled(f)), remedyFor(f)).as(
+				"setting-missing", "plugin", a.Plugin, "key", f.Key, "title", firstOf(f.Title, f.Key))
 		}
 	}
 	return values
@@ -178,46 +179,46 @@ func (d *decoder) fits(n *node, f core.SettingField, text string) bool {
 	if isSecret(f) || n.kind != kindString {
 		shown = "The value of " + f.Key
 	}
-	message, remedy := unfit(f, text)
+	code, message, remedy := unfit(f, text)
 	if message == "" {
 		return true
 	}
 	if text == "" {
 		shown = f.Key
 	}
-	d.say(n, shown+" "+message+".", remedy)
+	d.say(n, shown+" "+message+".", remedy).as(code, "key", f.Key, "title", firstOf(f.Title, f.Key), "known", strings.Join(f.Options, ", "))
 	return false
 }
 
 // unfit says why a text is not a value of its field, "" when it is.
-func unfit(f core.SettingField, text string) (message, remedy string) {
+func unfit(f core.SettingField, text string) (code, message, remedy string) {
 	switch f.Kind {
 	case core.SettingDuration:
 		if _, err := parseDuration(text); err != nil {
-			return "is not a duration", durationRemedy(err, false)
+			return "setting-duration", "is not a duration", durationRemedy(err, false)
 		}
 	case core.SettingURL:
 		if u, err := url.Parse(text); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return "is not a web address", `Write something like "https://example.com/path".`
+			return "setting-url", "is not a web address", `Write something like "https://example.com/path".`
 		}
 	case core.SettingEmail:
 		if !plainEmail(text) {
-			return "is not an e-mail address", `Write something like "name@example.com".`
+			return "setting-email", "is not an e-mail address", `Write something like "name@example.com".`
 		}
 	}
 	if len(f.Options) > 0 && !slices.Contains(f.Options, text) {
-		return "is not one of the choices for " + f.Key, choice(text, f.Options)
+		return "setting-choice", "is not one of the choices for " + f.Key, choice(text, f.Options)
 	}
 	if f.Pattern != "" {
 		pattern, err := regexp.Compile(`^(?:` + f.Pattern + `)$`)
 		if err == nil && !pattern.MatchString(text) {
-			return "does not look right", strings.TrimSpace("It must match " + f.Pattern + ". " + f.Help)
+			return "setting-pattern", "does not look right", strings.TrimSpace("It must match " + f.Pattern + ". " + f.Help)
 		}
 	}
 	if f.Required && text == "" {
-		return "is empty", remedyFor(f)
+		return "setting-empty", "is empty", remedyFor(f)
 	}
-	return "", ""
+	return "", "", ""
 }
 
 // parseDefault reads the default of a schema, which is text, as a value. The elements of a list are separated by
@@ -261,7 +262,8 @@ func (d *decoder) address(n *node, ch *Channel, schema core.PluginSchema) {
 			ch.Address[f.Key] = f.Default
 		case at == nil && f.Required:
 			d.missing(table, f.Key, fmt.Sprintf("A channel of %s needs %s%s in its address.", schema.Plugin, f.Key, titled(f)),
-				strings.TrimSpace(fmt.Sprintf("Write address = { %s = \"…\" }. %s", f.Key, f.Help)))
+				strings.TrimSpace(fmt.Sprintf("Write address = { %s = \"…\" }. %s", f.Key, f.Help))).as(
+				"address-missing", "plugin", schema.Plugin, "key", f.Key, "title", firstOf(f.Title, f.Key))
 		case at != nil && at.kind == kindString:
 			d.fits(at, f, at.text)
 		}

@@ -76,11 +76,12 @@ func (d *document) position(offset int) (line, column int) {
 	return line, 1 + utf8.RuneCount(d.src[d.lines[line-1]:offset])
 }
 
-func (d *document) report(offset int, path, message, remedy string) {
+func (d *document) report(offset int, path, message, remedy string) said {
 	line, column := d.position(offset)
 	d.problems = append(d.problems, Problem{
 		File: d.file, Line: line, Column: column, Path: path, Message: message, Remedy: remedy,
 	})
+	return said{&d.problems[len(d.problems)-1]}
 }
 
 // parse reads src, which must be UTF-8, into a tree. Syntax problems and keys written twice are reported in the

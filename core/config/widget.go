@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -52,7 +53,7 @@ func (d *decoder) checkWidgets(c *Config) {
 			continue
 		}
 		if known && !schema.Live {
-			d.sayKey(n, fmt.Sprintf("A channel of %s has no chat widget.", schema.Plugin), "Take it out.")
+			d.sayKey(n, fmt.Sprintf("A channel of %s has no chat widget.", schema.Plugin), "Take it out.").as("no-widget", "plugin", schema.Plugin)
 			continue
 		}
 		d.checkWidget(n, &ch.Widget)
@@ -61,7 +62,7 @@ func (d *decoder) checkWidgets(c *Config) {
 
 func (d *decoder) checkWidget(n *node, w *Widget) {
 	if at := n.child("title"); at != nil && at.kind == kindString && strings.TrimSpace(w.Title) == "" {
-		d.say(at, "The title is empty.", "Write what the chat is called, or take it out to show the organization's name.")
+		d.say(at, "The title is empty.", "Write what the chat is called, or take it out to show the organization's name.").as("title-empty")
 	}
 	d.checkLength(n.child("title"), widgetTitleMost)
 	d.checkLength(n.child("subtitle"), widgetSubtitleMost)
@@ -71,16 +72,16 @@ func (d *decoder) checkWidget(n *node, w *Widget) {
 		if near := nearest(w.Color, names); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		}
-		d.say(at, fmt.Sprintf("%q is not a colour.", w.Color), remedy)
+		d.say(at, fmt.Sprintf("%q is not a colour.", w.Color), remedy).as("not-colour", "given", w.Color)
 	}
 	if at := n.child("logo_url"); at != nil && at.kind == kindString && !logoAddress(w.LogoURL) {
-		d.say(at, fmt.Sprintf("%q is not the address of a picture.", w.LogoURL), `Write something like "https://shop.example.com/logo.png".`)
+		d.say(at, fmt.Sprintf("%q is not the address of a picture.", w.LogoURL), `Write something like "https://shop.example.com/logo.png".`).as("not-picture", "given", w.LogoURL)
 	}
 	if at := n.child("domains"); at != nil && at.kind == kindArray {
 		d.checkMost(at, len(w.Domains), widgetDomainsMost)
 		for k, item := range at.items {
 			if item.kind == kindString && !widgetDomain.MatchString(w.Domains[k]) {
-				d.say(item, fmt.Sprintf("%q is not a host.", item.text), domainRemedy(item.text))
+				d.say(item, fmt.Sprintf("%q is not a host.", item.text), domainRemedy(item.text)).as("not-host", "given", item.text)
 			}
 		}
 	}
@@ -122,13 +123,13 @@ func (d *decoder) checkLength(n *node, most int) {
 		return
 	}
 	if length := utf8.RuneCountInString(n.text); length > most {
-		d.say(n, fmt.Sprintf("%s has %d characters.", lastKey(n.path), length), fmt.Sprintf("Write at most %d.", most))
+		d.say(n, fmt.Sprintf("%s has %d characters.", lastKey(n.path), length), fmt.Sprintf("Write at most %d.", most)).as("too-long", "count", strconv.Itoa(length), "most", strconv.Itoa(most))
 	}
 }
 
 func (d *decoder) checkMost(n *node, count, most int) {
 	if count > most {
-		d.say(n, fmt.Sprintf("%s has %d entries.", lastKey(n.path), count), fmt.Sprintf("Write at most %d.", most))
+		d.say(n, fmt.Sprintf("%s has %d entries.", lastKey(n.path), count), fmt.Sprintf("Write at most %d.", most)).as("too-many", "count", strconv.Itoa(count), "most", strconv.Itoa(most))
 	}
 }
 

@@ -1440,6 +1440,7 @@ export interface components {
             path: string;
             problems: components["schemas"]["ConfigurationProblem"][];
             reason: string;
+            reason_code: string;
             secrets: boolean;
             text: string;
         };
@@ -1462,8 +1463,12 @@ export interface components {
             items: components["schemas"]["ConfigurationObject"][];
         };
         ConfigurationProblem: {
+            code?: string;
             column: number;
             line: number;
+            params?: {
+                [key: string]: string;
+            };
             path: string;
             problem: string;
             remedy: string;
