@@ -18,7 +18,7 @@ const (
 	askPatience = 30 * time.Second
 	// notAskedPause is how long to wait for a plugin that is down and does not say for how long, longestAskPause how long
 	// at most for anything.
-	notAskedPause   = 30 * time.Second
+	notAskedPause   = 10 * time.Second
 	longestAskPause = 30 * time.Minute
 )
 
