@@ -118,10 +118,10 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     await heading('admin.add.step.settings').waitFor();
     await gallery.show(page, 'credentials kept');
     const checks = [
-      { name: 'The channel access token is good', state: 'failed', detail: 'LINE answered 401: Authentication failed. Confirm that the access token in the authorization header is valid.', fix: 'Issue another long-lived token in the LINE Developers console, below Messaging API, and put it here.', field: 'channel_access_token' },
-      { name: 'The webhook is on', state: 'warning', detail: 'LINE does not call us yet: Use webhook is off.', fix: 'Switch on Use webhook in the LINE Developers console, below Messaging API, once the account is added.' },
-      { name: 'The channel answers', state: 'passed', detail: 'Atelier Nour, @atelier' },
-      { name: 'Replies of LINE itself are off', state: 'skipped', detail: '' },
+      { name: 'token', title: 'The channel access token is good', state: 'failed', detail: 'LINE answered 401: Authentication failed. Confirm that the access token in the authorization header is valid.', fix: 'Issue another long-lived token in the LINE Developers console, below Messaging API, and put it here.', field: 'channel_access_token' },
+      { name: 'webhook', title: 'The webhook is on', state: 'warning', detail: 'LINE does not call us yet: Use webhook is off.', fix: 'Switch on Use webhook in the LINE Developers console, below Messaging API, once the account is added.' },
+      { name: 'bot', title: 'The channel answers', state: 'passed', detail: 'Atelier Nour, @atelier' },
+      { name: 'replies', title: 'Replies of LINE itself are off', state: 'skipped', detail: '' },
     ];
     await page.route(question, (route) => route.fulfill({ json: { items: checks, problems: [] } }));
     await next();
@@ -165,7 +165,7 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
   });
 
   test('every kind of setting', async () => {
-    const setting = (key: string, kind: string, more = {}) => ({ key, kind, title: `A ${kind}`, help: `Help of ${key}.`, required: false, secret: kind === 'secret', test_only: false, default: '', options: [], pattern: '', group: 'All', show_if: '', ...more });
+    const setting = (key: string, kind: string, more = {}) => ({ key, kind, title: `A ${kind}`, help: `Help of ${key}.`, required: false, secret: kind === 'secret', test_only: false, default: '', options: [], pattern: '', group: 'Kinds of settings', show_if: '', ...more });
     await answering('**/api/v1/plugin-schemas', (body) => {
       const settings = [...['string', 'text', 'secret', 'int', 'bool', 'duration', 'url', 'email', 'list', 'file'].map((kind) => setting(kind, kind)), setting('select', 'select', { options: ['one', 'two'], default: 'one' }), setting('keys', 'list', { title: 'Some keys', secret: true, group: 'Keys' })];
       return { ...body, items: body.items.map((one) => (one['plugin'] === 'line' ? { ...one, settings, consent: false } : one)) };
@@ -204,7 +204,11 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     await page.getByText(say('admin.form.bad-url')).first().waitFor();
     await gallery.show(page, 'settings with faults', { whole: true, at: '#edit-title' });
     await button('admin.edit.discard').click();
-    await form.getByText(say('admin.form.kept.stored')).first().waitFor();
+    await page.getByText(say('admin.edit.unsaved')).waitFor({ state: 'detached' });
+    await button('admin.edit.act.switch-off').click();
+    await page.getByRole('dialog').locator('.dp').first().waitFor();
+    await gallery.show(page, 'switch off', { whole: true });
+    await escaped();
 
     await form.getByLabel(say('admin.field.account.name')).first().fill('Boutique Élan');
     await page.getByText(say('admin.edit.unsaved')).waitFor();
@@ -228,13 +232,10 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     for (const name of ['Hana', 'Mina']) await line.write(desk, 'shop-line', name, { type: 'text', text: 'Hello' });
     await button('admin.edit.act.remove').click();
     await page.getByText(say('admin.needed', { count: 2 })).waitFor();
-    await gallery.show(page, 'needed', { whole: true, at: '.needs' });
-    for (const act of ['switch-off', 'retire'] as const) {
-      await button(`admin.edit.act.${act}`).click();
-      await page.getByRole('dialog').locator('.dp').first().waitFor();
-      await gallery.show(page, act, { whole: true });
-      if (act === 'switch-off') await escaped();
-    }
+    await gallery.show(page, 'needed', { whole: true, at: '[role=alert]:has(.needs)' });
+    await button('admin.edit.act.retire').click();
+    await page.getByRole('dialog').locator('.dp').first().waitFor();
+    await gallery.show(page, 'retire', { whole: true });
     await inDialog('admin.edit.act.retire').click();
     await button('admin.edit.act.take-back').waitFor();
     await gallery.show(page, 'retired', { whole: true });

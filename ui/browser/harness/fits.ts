@@ -92,10 +92,8 @@ function misfits(): string[] {
     return false;
   };
   /** sideways says that what leaves a place is meant to be scrolled to: code as it is written, and tabs. */
-  const sideways = (element: Element, at: Element): boolean => {
-    if (!/(auto|scroll)/.test(styleOf(at).overflowX)) return false;
-    return at.closest('[role="tablist"]') !== null || element.closest('pre, code') !== null;
-  };
+  const sideways = (element: Element, at: Element): boolean =>
+    /(auto|scroll)/.test(styleOf(at).overflowX) && (at.closest('[role="tablist"]') !== null || (element.closest('pre, code') !== null && at.matches('pre, code, .code-scroll, .dscroll')));
   /** cut says what cuts a box off sideways, if anything does that may not. */
   const cut = (element: Element, box: Box): string => {
     for (let at = cutter(element); at; ) {
