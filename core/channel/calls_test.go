@@ -55,8 +55,64 @@ func TestSendOutcomes(t *testing.T) {
 	if got := b.Send(t.Context(), unknown); got.Kind != core.OutcomeNotStarted {
 		t.Errorf("an unknown account: %+v", got)
 	}
-	if got := b.Reconcile(t.Context(), outgoing("x")); got.Kind != core.OutcomeAccepted || !got.Already {
-		t.Errorf("reconciled: %+v", got)
+}
+
+func TestReconcileOutcomes(t *testing.T) {
+	b := newBench(t)
+	if b.Reconciles("shop") {
+		t.Error("an account that is not there can be asked")
+	}
+	b.run(t)
+	if !b.Reconciles("shop") || b.Reconciles("other") {
+		t.Errorf("the plugin can be asked: %v; about an unknown account: %v", b.Reconciles("shop"), b.Reconciles("other"))
+	}
+	asked := func(text string) core.Outgoing {
+		out := outgoing(text)
+		out.Previous = []core.Attempt{{StartedAt: time.Unix(1_700_000_000, 0).UTC(), Outcome: string(core.OutcomeUnknown)}}
+		return out
+	}
+	for _, c := range []struct {
+		text string
+		want core.Outcome
+	}{
+		{"hello", core.Outcome{Kind: core.OutcomeAccepted, Already: true, ExternalIDs: []string{"x-id-hello"}, RequestID: "2023-11-14T22:13:20Z"}},
+		{"never sent", core.Outcome{Kind: core.OutcomeRetryable, Reason: "it has never come"}},
+		{"cannot tell", core.Outcome{Kind: core.OutcomeUnknown, Code: "404", Reason: "no list at https://example.com/•••"}},
+		{"broken", core.Outcome{Kind: core.OutcomeUnknown, MayDuplicate: true, Reason: "get https://example.com/bot•••: reset"}},
+		{"panic", core.Outcome{Kind: core.OutcomeUnknown, MayDuplicate: true, Reason: "panic in Reconcile: in Reconcile"}},
+	} {
+		if diff := cmp.Diff(c.want, b.Reconcile(t.Context(), asked(c.text))); diff != "" {
+			t.Errorf("%s: %s", c.text, diff)
+		}
+	}
+	l := b.live(t, 0)
+	if got := b.Reconcile(t.Context(), asked("die")); got.Kind != core.OutcomeLost {
+		t.Errorf("die: %+v", got)
+	}
+	b.live(t, l.generation)
+	ctx, cancel := contextOf(t, 100*time.Millisecond)
+	defer cancel()
+	if got := b.Reconcile(ctx, asked("hang")); got.Kind != core.OutcomeLost {
+		t.Errorf("hang: %+v", got)
+	}
+	unknown := asked("x")
+	unknown.Entry.Account = "other"
+	if got := b.Reconcile(t.Context(), unknown); got.Kind != core.OutcomeNotStarted {
+		t.Errorf("an unknown account: %+v", got)
+	}
+	var calls uint64
+	for _, m := range b.Status()[0].Calls {
+		if m.Method == "Reconcile" {
+			calls = uint64(m.Calls)
+		}
+	}
+	if calls != 7 {
+		t.Errorf("%d askings are counted", calls)
+	}
+	shut := asked("x")
+	b.Stop()
+	if got := b.Reconcile(t.Context(), shut); got.Kind != core.OutcomeNotStarted {
+		t.Errorf("a plugin that is not running: %+v", got)
 	}
 }
 

@@ -262,8 +262,25 @@ func (f *fake) Send(ctx context.Context, out *sdk.Outgoing) (sdk.Receipt, error)
 	return sdk.Receipt{ExternalIDs: []string{"x-" + out.OutboxID}, RequestID: out.Author.Name}, nil
 }
 
-func (f *fake) Reconcile(context.Context, *sdk.Outgoing) (sdk.Receipt, error) {
-	return sdk.Receipt{ExternalIDs: []string{"found"}, Already: true}, nil
+func (f *fake) Reconcile(ctx context.Context, out *sdk.Outgoing) (sdk.Receipt, error) {
+	switch out.Text {
+	case "hang":
+		<-ctx.Done()
+		time.Sleep(time.Second)
+		return sdk.Receipt{}, ctx.Err()
+	case "die":
+		os.Exit(4)
+	case "panic":
+		panic("in Reconcile")
+	case "never sent":
+		return sdk.Receipt{}, &sdk.Retryable{Reason: "it has never come"}
+	case "cannot tell":
+		return sdk.Receipt{Code: "404"}, &sdk.UnknownOutcome{Reason: "no list at https://example.com/" + f.settings.Secret}
+	case "broken":
+		return sdk.Receipt{}, fmt.Errorf("get https://example.com/bot%s: reset", f.settings.Secret)
+	}
+	last := out.Previous[len(out.Previous)-1]
+	return sdk.Receipt{ExternalIDs: []string{"x-" + out.OutboxID}, Already: true, RequestID: last.StartedAt.Format(time.RFC3339)}, nil
 }
 
 func (f *fake) FetchMedia(_ context.Context, handle string, _ int64) (*sdk.Media, error) {
