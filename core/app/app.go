@@ -266,7 +266,7 @@ func (a *App) background(life context.Context) {
 		}
 	})
 	run(a.housekeeping)
-	run(a.giveBackMemory)
+	run(a.mindMemory)
 	run(func(ctx context.Context) {
 		select {
 		case <-ctx.Done():

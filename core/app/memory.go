@@ -10,18 +10,22 @@ import (
 )
 
 const (
-	// gcPercent trades a little of the processor for memory: the appliance runs beside other things on small machines.
-	gcPercent = 60
+	// calmPercent and busyPercent trade the processor for memory (see GOGC): the appliance runs beside other things on
+	// small machines, and collecting often costs next to nothing while little happens.
+	calmPercent = 30
+	busyPercent = 60
+	// busyCommits is from how many commits between two looks on the desk is busy.
+	busyCommits = 2000
 	// memoryShare is how much of the memory that the machine grants this process may use before it collects harder.
 	memoryShare = 0.8
-	// idleLook is how often it is seen whether nothing happens, so that memory can be given back.
-	idleLook = 5 * time.Second
+	// look is how often it is seen how much happens.
+	look = 5 * time.Second
 )
 
 // tuneMemory sets the collector for a small machine. GOGC and GOMEMLIMIT in the environment win.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(calmPercent)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		if granted, ok := grantedMemory("/sys/fs/cgroup/memory.max"); ok {
@@ -40,12 +44,13 @@ func grantedMemory(path string) (int64, bool) {
 	return n, err == nil && n > 0 // "max" is no limit
 }
 
-// giveBackMemory returns memory to the system, once, when work has come to rest: after a burst the heap would otherwise
-// stay at its peak for minutes.
-func (a *App) giveBackMemory(ctx context.Context) {
-	tick := time.NewTicker(idleLook)
+// mindMemory collects as hard as there is time for, and returns memory to the system, once, when work has come to rest:
+// after a burst the heap would otherwise stay at its peak for minutes.
+func (a *App) mindMemory(ctx context.Context) {
+	tick := time.NewTicker(look)
 	defer tick.Stop()
-	seen, rested := a.data.db.Status().Commits, false
+	ours := os.Getenv("GOGC") == ""
+	seen, rested, busy := a.data.db.Status().Commits, false, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -53,12 +58,17 @@ func (a *App) giveBackMemory(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := a.data.db.Status().Commits
-		if now-seen > 10 {
-			seen, rested = now, false
-			continue
-		}
+		commits := now - seen
 		seen = now
-		if !rested {
+		if was := busy; ours {
+			if busy = commits >= busyCommits; busy != was {
+				debug.SetGCPercent(map[bool]int{true: busyPercent, false: calmPercent}[busy])
+			}
+		}
+		switch {
+		case commits > 10:
+			rested = false
+		case !rested:
 			rested = true
 			debug.FreeOSMemory()
 		}

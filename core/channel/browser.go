@@ -29,14 +29,15 @@ type browser struct {
 	closing bool
 	code    int
 	reason  string
-	ready   chan struct{} // the outbox has something, or the end has come
+	run     func()        // writes what there is; nil until the connection is accepted
+	writing bool          // run runs; after the end it stays so
 	allowed chan struct{} // there is more credit
 }
 
 func newBrowser(id uint64, account string, out *frames) *browser {
 	return &browser{
 		id: id, account: account, out: out, verdict: make(chan *channelv1.ConnectResponse, 1), ended: make(chan struct{}),
-		credit: channelv1.LiveWindowBytes, ready: make(chan struct{}, 1), allowed: make(chan struct{}, 1),
+		credit: channelv1.LiveWindowBytes, allowed: make(chan struct{}, 1),
 	}
 }
 
@@ -55,7 +56,7 @@ func (b *browser) arrive(p *channelv1.LivePayload) bool {
 	}
 	b.held += cost(p.GetContent())
 	b.outbox = append(b.outbox, p)
-	signal(b.ready)
+	b.wake()
 	return true
 }
 
@@ -76,10 +77,30 @@ func (b *browser) end(code int, reason string) {
 	}
 	b.closing, b.code, b.reason = true, code, reason
 	close(b.ended)
-	signal(b.ready)
+	b.wake()
 }
 
-// next returns what is to be written, or, when that was all, that the connection has ended.
+// begin lets run write what there is, now and whenever there is more, in a goroutine that lives only that long: of
+// thousands of connections hardly any has something to write.
+func (b *browser) begin(run func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.run = run
+	if len(b.outbox) > 0 || b.closing {
+		b.wake()
+	}
+}
+
+// wake has what is there written. The caller holds mu.
+func (b *browser) wake() {
+	if b.run != nil && !b.writing {
+		b.writing = true
+		go b.run()
+	}
+}
+
+// next returns what is to be written, or, when that was all, whether the connection has ended. When it has not, whoever
+// writes is to leave.
 func (b *browser) next() (p *channelv1.LivePayload, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,6 +111,7 @@ func (b *browser) next() (p *channelv1.LivePayload, ended bool) {
 		return p, false
 	}
 	b.outbox = nil
+	b.writing = b.closing
 	return nil, b.closing
 }
 
@@ -134,12 +156,11 @@ func (b *browser) pump(conn *websocket.Conn, limits liveLimits) (code int, reaso
 	})
 	defer stopPings()
 	wrote := make(chan struct{})
-	go func() {
-		defer close(wrote)
-		if !b.write(ctx, conn, limits.writePatience, cancel) {
-			cancel()
+	b.begin(func() {
+		if b.write(ctx, conn, limits.writePatience, cancel) {
+			close(wrote)
 		}
-	}()
+	})
 	code, reason = b.read(ctx, conn, &reading)
 	b.end(0, "")
 	cancel()
@@ -211,16 +232,17 @@ func (b *browser) read(ctx context.Context, conn *websocket.Conn, reading *atomi
 // closePatience is how long a browser has to answer when its connection is closed.
 const closePatience = 2 * time.Second
 
-// write gives the browser what the plugin sends, and then the end; false when the browser did not take it in time.
-// giveUp ends the reading.
-func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time.Duration, giveUp func()) bool {
+// write gives the browser what the plugin has sent, and then the end, if it has come; it returns whether that was the
+// last. giveUp ends the reading.
+func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time.Duration, giveUp func()) (last bool) {
 	for {
 		p, ended := b.next()
 		switch {
 		case p != nil:
-			if !writeOne(ctx, conn, p, patience) {
+			if !writeOne(ctx, conn, p, patience) { // it did not take it in time
 				b.end(closeInternal, "")
-				return false
+				giveUp()
+				return true
 			}
 			b.written(cost(p.GetContent()))
 		case ended:
@@ -235,11 +257,7 @@ func (b *browser) write(ctx context.Context, conn *websocket.Conn, patience time
 			}
 			return true
 		default:
-			select {
-			case <-b.ready:
-			case <-ctx.Done():
-				return false
-			}
+			return false
 		}
 	}
 }

@@ -37,19 +37,23 @@ type link struct {
 	stop     context.CancelFunc  // of the present stream
 	closing  bool                // no stream is opened any more
 	done     chan struct{}       // closed when run has returned
+	tried    chan struct{}       // closed when the first stream is open, or was refused
 }
 
-// newLink opens the stream of a process and keeps it open until the process ends or close is called.
+// newLink opens the stream of a process and keeps it open until the process ends or close is called. It returns when the
+// first stream stands, so that no browser is turned away by a process that runs.
 func newLink(client channelv1.LiveClient, log *slog.Logger, ended <-chan struct{}) *link {
-	l := &link{client: client, log: log, ended: ended, done: make(chan struct{})}
+	l := &link{client: client, log: log, ended: ended, done: make(chan struct{}), tried: make(chan struct{})}
 	go l.run()
+	<-l.tried
 	return l
 }
 
 func (l *link) run() {
 	defer close(l.done)
+	tried := sync.OnceFunc(func() { close(l.tried) })
 	for {
-		if err := l.carry(); err != nil && !l.isClosing() && !gone(l.ended) {
+		if err := l.carry(tried); err != nil && !l.isClosing() && !gone(l.ended) {
 			l.log.Warn("the stream of live connections ended; its browsers come again", "error", err)
 		}
 		if l.isClosing() {
@@ -80,8 +84,10 @@ func (l *link) isClosing() bool {
 	return l.closing
 }
 
-// carry runs one stream until it ends, and then lets its browsers go.
-func (l *link) carry() error {
+// carry runs one stream until it ends, and then lets its browsers go. It calls tried when the stream is open, or cannot
+// be opened, which is known at once: opening does not wait for the plugin.
+func (l *link) carry(tried func()) error {
+	defer tried()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stream, err := l.client.Connect(ctx)
@@ -96,6 +102,7 @@ func (l *link) carry() error {
 	}
 	l.browsers, l.out, l.stop = map[uint64]*browser{}, out, cancel
 	l.mu.Unlock()
+	tried()
 	written := make(chan struct{})
 	go func() {
 		defer close(written)

@@ -1,7 +1,12 @@
 package channel
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -100,12 +105,15 @@ func client(address string) string {
 }
 
 // ServeLive answers a request to upgrade to a WebSocket below an account's address: the plugin decides, and the host
-// carries the messages between the browser and the plugin until either ends it. It returns the status that was answered
-// when that is over; 101 for a connection that was served.
+// carries the messages between the browser and the plugin until either ends it. It returns the status that was answered,
+// 101 for a connection that was accepted.
 //
 // While the plugin is down it answers 503, and closes the connections that there were with code 1012, as it does when the
 // account is closed or changed; where the host stops, with 1001. So many connections are served as Options say, with messages of at most 32 KiB.
 // The Origin is the plugin's to check.
+//
+// What net/http keeps for a request, a deep stack above all, is let go of: an accepted connection is served beyond the
+// return.
 func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string, request Request) int {
 	a := h.account(account)
 	if a == nil {
@@ -115,7 +123,12 @@ func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string,
 	if status := h.connections.enter(account, address, h.liveLimits); status != 0 {
 		return turnAway(w, status, "not now: try again later")
 	}
-	defer h.connections.leave(account, address)
+	served := false
+	defer func() {
+		if !served {
+			h.connections.leave(account, address)
+		}
+	}()
 	l := a.supervisor.current.Load()
 	switch {
 	case l == nil || a.openError.Load() != nil:
@@ -137,15 +150,42 @@ func (h *Host) ServeLive(w http.ResponseWriter, r *http.Request, account string,
 	if name := accepted.GetSubprotocol(); name != "" {
 		options.Subprotocols = []string{name}
 	}
-	conn, err := websocket.Accept(w, r, options)
+	conn, err := websocket.Accept(lean{w}, r, options)
 	if err != nil { // the library has answered
 		l.link.drop(b, 0, "")
 		return http.StatusBadRequest
 	}
 	conn.SetReadLimit(channelv1.LiveMaxPayloadBytes)
-	code, reason := b.pump(conn, h.liveLimits)
-	l.link.drop(b, code, reason)
+	served = true
+	go func() {
+		defer h.connections.leave(account, address)
+		code, reason := b.pump(conn, h.liveLimits)
+		l.link.drop(b, code, reason)
+	}()
 	return http.StatusSwitchingProtocols
+}
+
+// lean gives a connection that is taken over smaller buffers than net/http's, which has 4 KiB for each direction:
+// thousands of connections are open, and hardly anything is said on them.
+type lean struct{ http.ResponseWriter }
+
+const (
+	leanRead  = 512
+	leanWrite = 1024
+)
+
+// Hijack implements http.Hijacker.
+func (l lean) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(l.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	ahead, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // what has come already
+	reader := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), conn), max(leanRead, len(ahead)))
+	if _, err := reader.Peek(len(ahead)); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return conn, bufio.NewReadWriter(reader, bufio.NewWriterSize(conn, leanWrite)), nil
 }
 
 // verdict waits for what the plugin makes of a connection, and answers for it where it does not accept.

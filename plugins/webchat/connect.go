@@ -53,7 +53,7 @@ func (c *channel) Connect(ctx context.Context, wire sdk.Connection) error {
 	if pathOf(r) != livePath {
 		return &sdk.ConnectionRefused{Status: http.StatusNotFound, Body: "the chat is at /" + livePath}
 	}
-	conn := &connection{c: c, wire: wire, out: newOutbox(), bucket: bucket{tokens: framesBurst, at: time.Now()}}
+	conn := &connection{c: c, wire: wire, bucket: bucket{tokens: framesBurst, at: time.Now()}}
 	conn.speaker.client, conn.speaker.agent = clientOf(r), r.UserAgent()
 	after, ok := c.limits.connections.take(conn.speaker.client)
 	if ok {
@@ -72,17 +72,15 @@ func (c *channel) Connect(ctx context.Context, wire sdk.Connection) error {
 	return conn.serve(ctx)
 }
 
-// serve reads until the connection ends; a second goroutine writes.
+// serve reads until the connection ends.
 func (conn *connection) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		if err := conn.write(ctx); err != nil {
-			cancel(err)
-		}
-	}()
+	conn.out = newOutbox(func(raw []byte) error {
+		patience, cancel := context.WithTimeout(ctx, sendPatience)
+		defer cancel()
+		return conn.wire.Send(patience, raw)
+	}, func() { cancel(errSlow) })
 	err := conn.read(ctx)
 	if conn.v != nil {
 		conn.v.leave(conn.out)
@@ -100,32 +98,10 @@ func (conn *connection) serve(ctx context.Context) error {
 		conn.out.last(nil)
 	}
 	timer := time.AfterFunc(goodbyeWithin, func() { cancel(errSlow) })
-	<-written
+	<-conn.out.done
 	timer.Stop()
 	conn.wire.Close(end.code, end.reason)
 	return nil
-}
-
-// write writes what is put into the outbox until the last of it.
-func (conn *connection) write(ctx context.Context) error {
-	for {
-		batch, more := conn.out.next(ctx)
-		for _, raw := range batch {
-			patience, cancel := context.WithTimeout(ctx, sendPatience)
-			err := conn.wire.Send(patience, raw)
-			cancel()
-			if err != nil {
-				return errSlow // or gone, which is the same to those who wait here
-			}
-		}
-		switch {
-		case more:
-		case ctx.Err() != nil || conn.out.isFull():
-			return errSlow
-		default:
-			return nil
-		}
-	}
 }
 
 // read handles what the panel says until it falls silent, goes, or breaks a rule.

@@ -1,24 +1,28 @@
 package webchat
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // outbox is what waits to be written to one connection. What the visit tells is held back until the welcome has gone
-// before it.
+// before it. It writes by itself, in order, with a goroutine that lives only while there is something to write: of
+// thousands of connections hardly any has.
 type outbox struct {
-	mu     sync.Mutex
-	ready  chan struct{}
-	queue  [][]byte
-	held   [][]byte // told before the welcome
-	bytes  int
-	open   bool // the welcome has been put
-	full   bool // the browser reads too slowly: it is to come again
-	ending bool // nothing is taken any more
+	write  func(raw []byte) error
+	failed func()        // a write failed, or the browser is too slow
+	done   chan struct{} // closed when nothing will be written any more
+
+	mu      sync.Mutex
+	writing bool // the goroutine runs; after the end it stays so
+	queue   [][]byte
+	held    [][]byte // told before the welcome
+	bytes   int
+	open    bool // the welcome has been put
+	full    bool // the browser reads too slowly: it is to come again
+	ending  bool // nothing is taken any more
 }
 
-func newOutbox() *outbox { return &outbox{ready: make(chan struct{}, 1)} }
+func newOutbox(write func(raw []byte) error, failed func()) *outbox {
+	return &outbox{write: write, failed: failed, done: make(chan struct{})}
+}
 
 // put adds an answer to this connection.
 func (o *outbox) put(raw []byte) {
@@ -80,38 +84,65 @@ func (o *outbox) add(to *[][]byte, raw []byte) {
 	o.signal()
 }
 
+// signal has what is there written. The caller holds mu.
 func (o *outbox) signal() {
-	select {
-	case o.ready <- struct{}{}:
-	default:
+	if !o.writing {
+		o.writing = true
+		go o.run()
 	}
 }
 
-// next waits for frames to write. After the last one, or when the browser is too slow, more is false.
-func (o *outbox) next(ctx context.Context) (batch [][]byte, more bool) {
+// run writes until nothing is left.
+func (o *outbox) run() {
 	for {
-		o.mu.Lock()
-		batch := o.queue
-		o.queue = nil
+		batch, more := o.next()
 		for _, raw := range batch {
-			o.bytes -= len(raw)
+			if o.write(raw) != nil { // the browser is too slow, or gone, which is the same to those who wait
+				o.failed()
+				close(o.done)
+				return
+			}
 		}
-		ending, full := o.ending, o.full
-		o.mu.Unlock()
 		switch {
-		case full:
-			return nil, false
-		case ending:
-			return batch, false
-		case len(batch) > 0:
-			return batch, true
-		}
-		select {
-		case <-o.ready:
-		case <-ctx.Done():
-			return nil, false
+		case more:
+		case o.isFull():
+			o.failed()
+			close(o.done)
+			return
+		case o.rest():
+			return
 		}
 	}
+}
+
+// next takes what is to be written; more is false when that is all for now.
+func (o *outbox) next() (batch [][]byte, more bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.full {
+		return nil, false
+	}
+	batch = o.queue
+	o.queue = nil
+	for _, raw := range batch {
+		o.bytes -= len(raw)
+	}
+	return batch, len(batch) > 0
+}
+
+// rest ends the goroutine unless something has come meanwhile.
+func (o *outbox) rest() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) > 0 || o.full {
+		return false
+	}
+	if o.ending {
+		close(o.done)
+		return true
+	}
+	o.writing = false
+	return true
 }
 
 func (o *outbox) isFull() bool {
