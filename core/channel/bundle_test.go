@@ -343,6 +343,8 @@ func TestConfinementIsSaidPlainly(t *testing.T) {
 	usual := Permissions{Memory: usualMemory, OpenFiles: usualOpenFiles, FileSize: usualFileSize}
 	open := usual
 	open.Network, open.Processes = true, true
+	clear := usual
+	clear.NoTLS = true
 	hosts := usual
 	hosts.Network, hosts.Hosts = true, []string{"api.example.com", "x.example.com:8443"}
 	full := ability{prelude: true, landlock: 7, seccomp: true}
@@ -357,6 +359,8 @@ func TestConfinementIsSaidPlainly(t *testing.T) {
 		{"hosts", hosts, full, []string{"ports 53, 443, 8443 only"}, []string{"Network hosts (api.example.com, x.example.com:8443): the kernel limits ports"}},
 		{"no Landlock", usual, ability{prelude: true}, []string{"no_new_privs"}, []string{"no Landlock", "Network: it can connect", "Other programs: it can start them", "Signals: it can"}},
 		{"old Landlock", usual, ability{prelude: true, landlock: 3}, []string{"execute none but itself"}, []string{"Network: it can connect", "it can fork", "Signals: it can"}},
+		{"no TLS", clear, full, []string{"Connection: without TLS, over sockets in a private folder; only the plugin's own processes"}, []string{"Processor time"}},
+		{"no TLS, no Linux", clear, ability{}, []string{"Only the approved files"}, []string{"Connection: without TLS, over sockets in a private folder; this operating system does not tell"}},
 		{"no Linux", usual, ability{}, []string{"Only the approved files"}, []string{"no means for it"}},
 	} {
 		got := confinementUnder(c.asked, c.can)

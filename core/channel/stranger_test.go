@@ -56,25 +56,8 @@ func strangerMain(command string, words []string) bool {
 			time.Sleep(time.Minute)
 		case "without-tls": // though its plugin.toml does not say so
 			_ = os.Unsetenv(clientCertificate)
-		case "no-tls-certificate":
-			_ = os.Unsetenv("PLUGIN_MULTIPLEX_GRPC")
-			fmt.Printf("1|1|unix|%s/s|grpc|%s|false\n", os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), strings.Repeat("A", 400))
-			time.Sleep(time.Minute)
-		case "no-tls-tcp":
-			fmt.Println("1|1|tcp|127.0.0.1:9|grpc||false")
-			time.Sleep(time.Minute)
-		case "no-tls-elsewhere":
-			fmt.Println("1|1|unix|" + filepath.Join(os.TempDir(), "s") + "|grpc||false")
-			time.Sleep(time.Minute)
-		case "no-tls-another": // another process listens
-			path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "other")
-			for {
-				if _, err := os.Stat(path); err == nil {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
-			fmt.Println("1|1|unix|" + path + "|grpc||false")
+		case "no-tls-certificate", "no-tls-tcp", "no-tls-elsewhere", "no-tls-another":
+			shakeHands(words[1])
 			time.Sleep(time.Minute)
 		case "slow-drain":
 			plugin.Open = func(_ context.Context, account sdk.Account, settings fakeSettings) (sdk.Channel, error) {

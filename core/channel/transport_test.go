@@ -2,12 +2,14 @@ package channel
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -67,6 +69,28 @@ func TestPluginWithoutTLS(t *testing.T) {
 	if refused != 1 || !strings.Contains(s.log.String(), "nor started by it") {
 		t.Errorf("the host refused %d connections, and logged:\n%s", refused, s.log)
 	}
+}
+
+// shakeHands prints the handshake of a plugin that is not to be spoken with in clear.
+func shakeHands(behaviour string) {
+	network, certificate := "unix", ""
+	address := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "other")
+	switch behaviour {
+	case "no-tls-certificate":
+		certificate = strings.Repeat("A", 400)
+	case "no-tls-tcp":
+		network, address = "tcp", "127.0.0.1:9"
+	case "no-tls-elsewhere":
+		address = filepath.Join(os.TempDir(), "s")
+	case "no-tls-another": // another process listens, see listenInstead
+		for {
+			if _, err := os.Stat(address); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	fmt.Printf("1|1|%s|%s|grpc|%s|false\n", network, address, certificate)
 }
 
 // sockets is the folder of the sockets of the process that runs.

@@ -31,23 +31,25 @@ func buildPython(t *testing.T) (dir string) {
 	return dir
 }
 
-// TestPythonKeepsTheContract puts the example in Python through the command that its author would use.
+// TestPythonKeepsTheContract puts the example in Python through the command that its author would use, with TLS and without.
 func TestPythonKeepsTheContract(t *testing.T) {
 	dir := buildPython(t)
-	var out, errs bytes.Buffer
-	code := cli.Main(t.Context(), cli.Program{
-		Args: []string{"plugin", "test", filepath.Join(dir, "echo.py"), "--fixtures", filepath.Join(pythonEcho, "fixtures.json")}, Out: &out, Err: &errs,
-	})
-	if code != 0 {
-		t.Fatalf("exit code %d: %s\n%s", code, errs.String(), out.String())
-	}
-	// What is not tested must not count as kept.
-	for _, kept := range []string{
-		"handshake", "manifest", "health", "settings", "accounts", "requests", "verification", "duplicates", "unknown-events", "outcomes",
-		"spooling", "isolation", "limits", "drain", "restart", "host-gone", "log", "secrets",
-	} {
-		if !strings.Contains(out.String(), "✓ "+kept+"\n") {
-			t.Errorf("%s was not shown to be kept:\n%s", kept, out.String())
+	for _, way := range [][]string{nil, {"--no-tls"}} {
+		var out, errs bytes.Buffer
+		code := cli.Main(t.Context(), cli.Program{
+			Args: append([]string{"plugin", "test", filepath.Join(dir, "echo.py"), "--fixtures", filepath.Join(pythonEcho, "fixtures.json")}, way...), Out: &out, Err: &errs,
+		})
+		if code != 0 {
+			t.Fatalf("%q: exit code %d: %s\n%s", way, code, errs.String(), out.String())
+		}
+		// What is not tested must not count as kept.
+		for _, kept := range []string{
+			"handshake", "manifest", "health", "settings", "accounts", "requests", "verification", "duplicates", "unknown-events", "outcomes",
+			"spooling", "isolation", "limits", "drain", "restart", "host-gone", "log", "secrets",
+		} {
+			if !strings.Contains(out.String(), "✓ "+kept+"\n") {
+				t.Errorf("%q: %s was not shown to be kept:\n%s", way, kept, out.String())
+			}
 		}
 	}
 }

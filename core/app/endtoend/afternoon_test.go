@@ -137,13 +137,24 @@ func TestAnAfternoonInPython(t *testing.T) {
 		t.Skip("GUICHET_WITHOUT_PYTHON is set")
 	}
 	example := harness.Root() + "/plugins/sdk/examples/python-echo"
-	dir := author(t, example+`/build bundle
-		guichet plugin test bundle/echo.py --fixtures `+example+`/fixtures.json
-		guichet plugin pack bundle`)
+	for name, way := range map[string]struct{ write, flag string }{
+		"with TLS":    {"", ""},
+		"without TLS": {`sed -i 's/^protocol = 1$/&\ntls = false/' bundle/plugin.toml`, "--no-tls"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := author(t, example+`/build bundle
+				`+way.write+`
+				guichet plugin test bundle/echo.py --fixtures `+example+`/fixtures.json `+way.flag+`
+				guichet plugin pack bundle`)
 
-	s := open(t, harness.Config{Agents: 1})
-	boss, agent := s.keyring(), s.agent(1)
-	s.approveInAdminCenter(boss, filepath.Join(dir, "bundle"), "python-echo")
-	s.addAccount(boss, "python-echo", map[string]any{"secret": afternoonSecret, "greeting": "they say"})
-	s.talks(agent, "python-echo", func(conversation string) bool { return s.seesSaid(agent, conversation, "they say: good evening") })
+			s := open(t, harness.Config{Agents: 1})
+			boss, agent := s.keyring(), s.agent(1)
+			s.approveInAdminCenter(boss, filepath.Join(dir, "bundle"), "python-echo")
+			s.addAccount(boss, "python-echo", map[string]any{"secret": afternoonSecret, "greeting": "they say"})
+			s.talks(agent, "python-echo", func(conversation string) bool { return s.seesSaid(agent, conversation, "they say: good evening") })
+			if shown := strings.Join(s.bundles(boss)[0].Permissions, "\n"); strings.Contains(shown, "without TLS") != (way.flag != "") {
+				t.Errorf("the administrator is shown that it asks for: %s", shown)
+			}
+		})
+	}
 }
