@@ -25,6 +25,7 @@ type Plugins interface {
 type PluginDescription struct {
 	core.PluginSchema
 	Name, Version string
+	BuiltIn       bool       // part of Guichet; anything else was made by somebody else and approved here
 	Callbacks     []Callback // their URL is a pattern with {account} in it
 	Retirement    string     // why and when the provider ends this channel
 	Documentation string     // an address
@@ -70,6 +71,7 @@ type pluginSchemaView struct {
 	Plugin        string        `json:"plugin"`
 	Name          string        `json:"name"`
 	Version       string        `json:"version"`
+	BuiltIn       bool          `json:"built_in"` // part of Guichet
 	Settings      []settingView `json:"settings"`
 	Address       []settingView `json:"address"`
 	Callbacks     []Callback    `json:"callbacks"`
@@ -113,7 +115,7 @@ func (s *Server) showSchema(name string, d PluginDescription) pluginSchemaView {
 		callbacks[i].URL = s.PublicURL + channelsPrefix + "{account}/" + callbacks[i].Path
 	}
 	return pluginSchemaView{
-		Plugin: name, Name: d.Name, Version: d.Version, Settings: showSettings(d.Settings), Address: showSettings(d.Address), Callbacks: callbacks,
+		Plugin: name, Name: d.Name, Version: d.Version, BuiltIn: d.BuiltIn, Settings: showSettings(d.Settings), Address: showSettings(d.Address), Callbacks: callbacks,
 		Consent: d.Consent, Live: d.Live, Retirement: d.Retirement, Documentation: d.Documentation, Verification: d.Verification,
 		Services: append([]string{}, d.Services...),
 	}

@@ -101,7 +101,7 @@ func configurationSchemas() object {
 		"RollBack":                   record(object{"base": text, "dry_run": yes}, "dry_run"),
 		"Setting":                    record(with(described, object{"key": text, "default": text})),
 		"PluginSchema": record(object{
-			"plugin": text, "name": text, "version": text, "settings": object{"type": "array", "items": ref("Setting")},
+			"plugin": text, "name": text, "version": text, "built_in": yes, "settings": object{"type": "array", "items": ref("Setting")},
 			"address":   object{"type": "array", "items": ref("Setting")},
 			"callbacks": object{"type": "array", "items": record(object{"path": text, "url": text, "title": text, "help": text})},
 			"consent":   yes, "live": yes, "retirement_notice": text, "documentation_url": text, "verification": text, "services": texts,

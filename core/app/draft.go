@@ -28,8 +28,9 @@ func (f pluginForms) DescribePlugin(name string) (api.PluginDescription, bool) {
 	if v := m.GetVerification(); v != nil {
 		verification = v.GetAlgorithm() + " in " + v.GetHeader()
 	}
+	_, builtIn := f.app.options.Builtin.Schema(name)
 	return api.PluginDescription{
-		PluginSchema: schema, Name: m.GetName(), Version: m.GetVersion(), Callbacks: f.app.callbacks(name), Retirement: m.GetRetirementNotice(),
+		BuiltIn: builtIn, PluginSchema: schema, Name: m.GetName(), Version: m.GetVersion(), Callbacks: f.app.callbacks(name), Retirement: m.GetRetirementNotice(),
 		Documentation: m.GetDocumentationUrl(), Verification: verification, Services: slices.Clone(m.GetServices()),
 	}, true
 }

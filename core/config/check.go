@@ -108,11 +108,12 @@ func (d *decoder) checkIDs(kind string, list ids) {
 			d.missing(n, "id", fmt.Sprintf("This %s has no id.", kind), fmt.Sprintf("Give it one: id = \"my-%s\".", kind)).as("id-missing")
 		case at.kind != kindString:
 		case !wellFormedID(id):
-			remedy := "Use lower-case letters, digits and single hyphens between them, 64 at most."
+			remedy, near := "Use lower-case letters, digits and single hyphens between them, 64 at most.", ""
 			if k := kebab(id); 2*len(k) > len([]rune(id)) {
+				near = k
 				remedy = fmt.Sprintf("Write %q: lower-case letters, digits and single hyphens between them.", k)
 			}
-			d.say(at, fmt.Sprintf("%q is not an id.", id), remedy).as("not-id", "given", id)
+			d.say(at, fmt.Sprintf("%q is not an id.", id), remedy).as("not-id", "given", id, "near", near)
 		case first[id] != nil:
 			d.report(at.start, at.path, fmt.Sprintf("There is another %s %q on line %d.", kind, id, d.line(first[id])),
 				"Ids are unique: rename or remove one of the two.").as("id-taken", "id", id, "line", strconv.Itoa(d.line(first[id])))

@@ -311,7 +311,7 @@ func (d *decoder) option(n *node, tag reflect.StructTag) bool {
 		}
 	}
 	d.say(n, fmt.Sprintf("%s cannot be %q.", lastKey(n.path), n.text), choice(n.text, options)).as(
-		"not-choice", "key", lastKey(n.path), "given", n.text, "known", strings.Join(options, ", "))
+		"not-choice", "key", lastKey(n.path), "given", n.text, "known", strings.Join(options, ", "), "near", nearest(n.text, options))
 	return false
 }
 

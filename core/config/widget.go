@@ -72,7 +72,7 @@ func (d *decoder) checkWidget(n *node, w *Widget) {
 		if near := nearest(w.Color, names); near != "" {
 			remedy = fmt.Sprintf("Did you mean %q?", near)
 		}
-		d.say(at, fmt.Sprintf("%q is not a colour.", w.Color), remedy).as("not-colour", "given", w.Color)
+		d.say(at, fmt.Sprintf("%q is not a colour.", w.Color), remedy).as("not-colour", "given", w.Color, "near", nearest(w.Color, names))
 	}
 	if at := n.child("logo_url"); at != nil && at.kind == kindString && !logoAddress(w.LogoURL) {
 		d.say(at, fmt.Sprintf("%q is not the address of a picture.", w.LogoURL), `Write something like "https://shop.example.com/logo.png".`).as("not-picture", "given", w.LogoURL)
@@ -81,7 +81,7 @@ func (d *decoder) checkWidget(n *node, w *Widget) {
 		d.checkMost(at, len(w.Domains), widgetDomainsMost)
 		for k, item := range at.items {
 			if item.kind == kindString && !widgetDomain.MatchString(w.Domains[k]) {
-				d.say(item, fmt.Sprintf("%q is not a host.", item.text), domainRemedy(item.text)).as("not-host", "given", item.text)
+				d.say(item, fmt.Sprintf("%q is not a host.", item.text), domainRemedy(item.text)).as("not-host", "given", item.text, "near", domainNear(item.text))
 			}
 		}
 	}
@@ -93,16 +93,26 @@ func (d *decoder) checkWidget(n *node, w *Widget) {
 	}
 }
 
-// domainRemedy takes what people write around a host off it.
-func domainRemedy(text string) string {
-	const general = `Write the host alone, in lower case: "shop.example.com", "*.example.com" or "localhost:3000".`
+// domainNear takes what people write around a host off it; "" where no host is left.
+func domainNear(text string) string {
 	if u, err := url.Parse(text); err == nil && widgetDomain.MatchString(strings.ToLower(u.Host)) {
-		return fmt.Sprintf("Write %q, without a scheme and a path.", strings.ToLower(u.Host))
+		return strings.ToLower(u.Host)
 	}
 	if low := strings.ToLower(text); widgetDomain.MatchString(low) {
-		return fmt.Sprintf("Write %q.", low)
+		return low
 	}
-	return general
+	return ""
+}
+
+func domainRemedy(text string) string {
+	near := domainNear(text)
+	switch {
+	case near == "":
+		return `Write the host alone, in lower case: "shop.example.com", "*.example.com" or "localhost:3000".`
+	case near == strings.ToLower(text):
+		return fmt.Sprintf("Write %q.", near)
+	}
+	return fmt.Sprintf("Write %q, without a scheme and a path.", near)
 }
 
 // logoAddress reports whether a picture can be fetched from s, and s can stand in a content security policy.

@@ -183,10 +183,11 @@ func TestDraftIsValidated(t *testing.T) {
 		Settings  []struct{ Key string } `json:"settings"`
 		Callbacks []struct{ URL string } `json:"callbacks"`
 		Consent   bool                   `json:"consent"`
+		BuiltIn   bool                   `json:"built_in"`
 	}
 	_, err := boss.Do(s.ctx, http.MethodGet, "/api/v1/plugins/line/schema", nil, &schema)
 	s.must(err)
-	if len(schema.Settings) < 3 || schema.Consent || len(schema.Callbacks) == 0 || !strings.HasSuffix(schema.Callbacks[0].URL, "/channels/{account}/callback") {
+	if len(schema.Settings) < 3 || schema.Consent || !schema.BuiltIn || len(schema.Callbacks) == 0 || !strings.HasSuffix(schema.Callbacks[0].URL, "/channels/{account}/callback") {
 		t.Errorf("schema %+v", schema)
 	}
 	var out struct {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { ApiError, Unreachable, type Schema } from '$lib/api/client';
 import { Editing, told } from './editing.svelte';
 
-const file = (base: string, text: string): Schema<'ConfigurationFile'> => ({ base, text, path: 'guichet.toml', editable: true, reason: '', on_disk_differs: false, problems: [], secrets: true });
+const file = (base: string, text: string): Schema<'ConfigurationFile'> => ({ base, text, path: 'guichet.toml', editable: true, reason: '', on_disk_differs: false, problems: [], reason_code: '', secrets: true });
 const diff = '--- a\n+++ b\n@@ -1 +1 @@\n-a\n+b\n';
 
 async function started(...files: Schema<'ConfigurationFile'>[]) {

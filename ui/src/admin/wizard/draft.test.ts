@@ -9,7 +9,7 @@ const present: Present = {
 const setting = (key: string, more: Partial<Schema<'Setting'>> = {}): Schema<'Setting'> => ({ key, kind: 'string', title: key, help: '', required: false, secret: false, test_only: false, default: '', options: [], pattern: '', group: '', show_if: '', ...more });
 
 const line: PluginSchema = {
-  plugin: 'line', name: 'LINE', version: '1', consent: true, live: false, retirement_notice: '', documentation_url: '', verification: '', services: [],
+  plugin: 'line', name: 'LINE', version: '1', built_in: true, consent: true, live: false, retirement_notice: '', documentation_url: '', verification: '', services: [],
   settings: [setting('secret', { kind: 'secret', required: true }), setting('api_url', { kind: 'url', test_only: true })], address: [setting('page')],
   callbacks: [{ path: 'callback', url: 'https://x/channels/{account}/callback', title: 'Webhook', help: '' }],
 };

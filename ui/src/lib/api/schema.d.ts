@@ -1857,6 +1857,7 @@ export interface components {
         };
         PluginSchema: {
             address: components["schemas"]["Setting"][];
+            built_in: boolean;
             callbacks: {
                 help: string;
                 path: string;
