@@ -222,6 +222,32 @@ func TestRefusedEditShowsWhatItWouldChange(t *testing.T) {
 	}
 }
 
+// An account whose channels have addresses takes several, and each goes by itself.
+func TestChannelsAreAddedAndRemoved(t *testing.T) {
+	const text = "[[account]]\nid = \"sms\"\nplugin = \"number\"\n\n[[channel]]\nid = \"sms\"\naccount = \"sms\"\nworkstream = \"messages\"\n" +
+		"address = { number = \"1\" }\n\n[[workstream]]\nid = \"messages\"\n\n[[queue]]\nid = \"general\"\n"
+	b := newBench(t, text)
+	second := func(number string) Change {
+		return add("channel", "second", map[string]any{"account": "sms", "workstream": "messages", "address": map[string]any{"number": number}})
+	}
+	if r := b.save(second("1")); len(r.Problems) != 1 || r.Problems[0].Path != "channel[second].address" || r.Problems[0].Code != "address-clash" || r.Problems[0].Params["channel"] != "sms" {
+		t.Errorf("the same address twice: %v", r.Problems)
+	}
+	if r := b.save(second("2")); !r.Applied {
+		t.Fatalf("added: %v", r.Problems)
+	}
+	block := "\n[[channel]]\nid = \"second\"\naccount = \"sms\"\nworkstream = \"messages\"\naddress = { number = \"2\" }\n"
+	if diff := cmp.Diff(strings.Replace(text, "\n[[workstream]]", block+"\n[[workstream]]", 1), read(t, b.path)); diff != "" {
+		t.Errorf("the file (-want +got):\n%s", diff)
+	}
+	if r := b.save(remove("channel", "sms", "")); !r.Applied || strings.Contains(read(t, b.path), `number = "1"`) {
+		t.Errorf("removed: %v\n%s", r.Problems, read(t, b.path))
+	}
+	if r := b.save(remove("channel", "second", "")); len(r.Problems) != 1 || r.Problems[0].Code != "no-channel" {
+		t.Errorf("the last one: %v", r.Problems)
+	}
+}
+
 var storedID = regexp.MustCompile(`stored = "[^"]*"`)
 
 // What could not be put in force is taken back: the file says what it said, and the version in force is the file's.
