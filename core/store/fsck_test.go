@@ -187,6 +187,9 @@ func TestFsckFindsWhatRecordsContradict(t *testing.T) {
 		"presence of nobody": {func(_ *testing.T, tx *Tx) {
 			tx.PutTimer(&core.Timer{Due: start, Kind: core.TimerPresence, Ref: "carol"})
 		}, TimerStray},
+		"asking about nothing": {func(_ *testing.T, tx *Tx) {
+			tx.PutTimer(&core.Timer{Due: start, Kind: core.TimerAsk, Ref: "a-uuid", Conversation: id(10), Version: 99})
+		}, TimerStray},
 		"nothing fetches":   {remove(fetchKey(id(10), 1, id(21))), FetchWrong},
 		"fetches nothing":   {change("message", messageKey(id(10), 1), `"fetching"`, `"gone"`), FetchWrong},
 		"routes a stranger": {func(_ *testing.T, tx *Tx) { tx.kv.Set(newKey(familyRoute).id(id(99)), nil) }, Dangling},
