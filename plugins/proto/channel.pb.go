@@ -6278,7 +6278,7 @@ func (x *OutcomeUnknown) GetReason() string {
 // ReconcileRequest asks what became of a send.
 type ReconcileRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Send          *SendRequest           `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"` // as it was given to Send
+	Send          *SendRequest           `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"` // as it was given to Send, with the attempt in question as the last of previous
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
