@@ -98,7 +98,7 @@ test('gives a chat its look, and shows it while it is typed', async () => {
   expect(await page.locator('form').evaluate((form) => (form as HTMLElement).innerText), 'every field is called by words').not.toMatch(/widget\.|attachments\./);
   expect(await button('admin.edit.channel.add').count(), 'a web chat has one channel').toBe(0);
   const form = page.locator('form');
-  const color = form.getByLabel(/^Colour/);
+  const color = form.getByRole('textbox', { name: /^Colour/ });
   const ground = () => look.locator('.look-h').first().evaluate((e) => getComputedStyle(e).backgroundColor);
   await form.getByLabel(/^Title/).fill('Ask the atelier');
   await look.getByText('Ask the atelier').first().waitFor();
@@ -125,7 +125,7 @@ test('gives a chat its look, and shows it while it is typed', async () => {
   await page.getByLabel(say('admin.form.element', { field: say('admin.field.channel.widget.domains'), number: 1 })).fill('https://Shop.example.com/');
   await button('admin.edit.review').click();
   const problem = say('admin.problem.not-host', { given: 'https://Shop.example.com/' });
-  await page.getByText(problem).first().waitFor();
+  await page.locator('.err', { hasText: problem }).waitFor();
   // The edit is refused; what it would change is there to see, with the problem at its line.
   await page.getByText(say('admin.edit.would'), { exact: true }).click();
   await page.locator('.would .dp', { hasText: 'Shop.example.com' }).waitFor();
@@ -211,13 +211,13 @@ test('shows what a colleague wrote about a customer before it is written over', 
   const other = await signedIn(await context(browser), desk, ada, `/conversations/${id}/customer`);
   await other.locator('.cust-h .ib').click();
   const dialog = other.getByRole('dialog');
-  await dialog.getByLabel(say('workspace.customer.note')).fill('Mine');
+  await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).fill('Mine');
   await dialog.getByLabel(say('workspace.customer.email')).fill('hana@example.com');
   await desk.ask(key, 'PATCH', `/contacts/${contact.id}`, { note: 'Theirs', company: 'Hana & Co' });
   await dialog.getByRole('button', { name: say('common.save') }).click();
   await dialog.getByText(say('workspace.customer.meanwhile')).waitFor();
   await dialog.getByText('Theirs', { exact: true }).waitFor();
-  expect(await dialog.getByLabel(say('workspace.customer.note')).inputValue(), 'what was typed stays').toBe('Mine');
+  expect(await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).inputValue(), 'what was typed stays').toBe('Mine');
   expect(await dialog.getByLabel(say('workspace.customer.company')).inputValue(), 'what was not typed is theirs').toBe('Hana & Co');
   expect((await kept(other, 'what a colleague changed')).name).not.toBe('');
   for (const width of [1440, 390]) {
@@ -226,7 +226,7 @@ test('shows what a colleague wrote about a customer before it is written over', 
     await fits(other, `a colleague's change, ${width}`);
   }
   await dialog.getByRole('button', { name: say('workspace.customer.take-theirs.of', { field: say('workspace.customer.note') }) }).click();
-  expect(await dialog.getByLabel(say('workspace.customer.note')).inputValue()).toBe('Theirs');
+  expect(await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).inputValue()).toBe('Theirs');
   await dialog.getByRole('button', { name: say('common.save') }).click();
   await dialog.waitFor({ state: 'detached' });
   expect(await desk.ask(key, 'GET', `/contacts/${contact.id}`)).toMatchObject({ note: 'Theirs', company: 'Hana & Co', email: 'hana@example.com' });
@@ -509,7 +509,7 @@ test('speaks French, in the dark, on a phone', async () => {
   await french.locator('.look').waitFor();
   await french.getByLabel(new RegExp(`^${dire('admin.field.channel.language')}`)).first().fill('xx y');
   await french.getByRole('button', { name: dire('admin.edit.review'), exact: true }).click();
-  await french.getByText(dire('admin.problem.not-language', { given: 'xx y' })).first().waitFor(); // the server's finding, in French
+  await french.locator('.err', { hasText: dire('admin.problem.not-language', { given: 'xx y' }) }).waitFor(); // the server's finding, in French
   await seen('a finding of the server');
   french.on('dialog', (dialog) => void dialog.accept()); // the browser asks as well
   for (const [path, ready] of [['/admin/accounts/site', '#edit-title'], ['/admin/plugins/line', '.calls'], ['/admin/configuration/versions', '.ver'], ['/admin/configuration/versions/2', '.diff'], ['/admin/plugins', '.bundle']] as const) {
