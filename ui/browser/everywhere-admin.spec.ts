@@ -7,6 +7,7 @@ import { homely } from './harness/checks';
 import { ada, Desk, ines } from './harness/desk';
 import { Gallery } from './harness/gallery';
 import { Line } from './harness/line';
+import { until } from './harness/people';
 import { faces, inWords } from './harness/words';
 
 let browser: Browser;
@@ -137,7 +138,9 @@ describe.each(['en', 'fr'] as const)('the admin center, %s', (language) => {
     const file = join(desk.folder, 'guichet.toml');
     const good = readFileSync(file, 'utf8');
     writeFileSync(file, good.replace('workstream = "shop"', 'workstream = "shp"') + '\n[[queue]]\nid = "Orders"\npriorty = 3\n');
+    const key = desk.key(ada);
     try {
+      await until(() => desk.ask<{ problems: unknown[] }>(key, 'GET', '/configuration'), ({ problems }) => problems.length > 0, 'the file is read', 30_000);
       await page.reload();
       await page.locator('.prob').first().waitFor({ timeout: 30_000 });
       await gallery.show(page, 'configuration with problems', { whole: true });

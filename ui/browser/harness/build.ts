@@ -22,5 +22,6 @@ export default function build(project: TestProject): (() => void) | void {
   const binary = join(folder, 'guichet');
   execFileSync('go', ['build', '-o', binary, '.'], { cwd: fileURLToPath(new URL('../../../', import.meta.url)), stdio: 'inherit' });
   project.provide('binary', binary);
+  process.env.GUICHET_BIN = binary; // for the projects after this one
   return () => rmSync(folder, { recursive: true, force: true });
 }

@@ -12,25 +12,33 @@ interface Violation {
   nodes: { target: unknown[]; html: string }[];
 }
 
+const everything = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const colours = ['color-contrast', 'link-in-text-block'];
+
 /** violations lets axe-core look at a document, not at the frames in it: they are looked at themselves. */
-async function violations(where: Page | Frame, runOnly: { type: 'tag' | 'rule'; values: string[] }): Promise<string[]> {
+async function violations(where: Page | Frame, values: string[], without: string[] = []): Promise<string[]> {
   if (!(await where.evaluate(() => 'axe' in globalThis))) await where.evaluate(axe);
-  return where.evaluate(async (runOnly) => {
+  const options = { runOnly: { type: values === everything ? 'tag' : 'rule', values }, rules: Object.fromEntries(without.map((rule) => [rule, { enabled: false }])), resultTypes: ['violations'], iframes: false, preload: false };
+  return where.evaluate(async (options) => {
     const { run } = (globalThis as unknown as { axe: { run(root: Document, options: object): Promise<{ violations: Violation[] }> } }).axe;
-    const { violations } = await run(document, { runOnly, resultTypes: ['violations'], iframes: false, preload: false });
+    const { violations } = await run(document, options);
     return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} ${n.html.slice(0, 120)}`).join(' | ')}`);
-  }, runOnly);
+  }, options);
 }
 
 /** accessible fails when axe-core finds a violation of WCAG 2.2 A or AA, or of good practice. */
 export async function accessible(where: Page | Frame, what: string): Promise<void> {
-  const found = await violations(where, { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
-  expect(found, `accessibility of ${what}`).toEqual([]);
+  expect(await violations(where, everything), `accessibility of ${what}`).toEqual([]);
 }
 
 /** contrasting looks at colours only: nothing else differs between the themes. */
 export async function contrasting(where: Page | Frame, what: string): Promise<void> {
-  expect(await violations(where, { type: 'rule', values: ['color-contrast', 'link-in-text-block'] }), `colours of ${what}`).toEqual([]);
+  expect(await violations(where, colours), `colours of ${what}`).toEqual([]);
+}
+
+/** worded looks at all but colours, which do not differ between languages, and take as long as everything else. */
+export async function worded(where: Page | Frame, what: string): Promise<void> {
+  expect(await violations(where, everything, colours), `accessibility of ${what}`).toEqual([]);
 }
 
 /** texts returns every text that a person sees or hears: text nodes, labels, titles, placeholders. */

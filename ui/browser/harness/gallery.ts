@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { accessible, contrasting, translated } from './checks';
-import { fits } from './fits';
+import { accessible, contrasting, translated, worded } from './checks';
+import { fits, settled } from './fits';
 import { chat, faces, type Catalogue, type Language } from './words';
 
 const screens = [
@@ -22,7 +22,7 @@ export interface Showing {
   frame?: Frame;
   /** Of these widths only. */
   widths?: number[];
-  /** axe looks at all of it when wide and as on a phone, and at the colours of both themes, in English; otherwise at one look, each state at another. */
+  /** axe looks at all of it when wide and as on a phone, and at the colours of both themes, in English; otherwise at one look, each state at another, and at colours only in English. */
   whole?: boolean;
   /** What must be in sight at each width, so that a state that has gone away is not checked in vain. */
   holds?: string;
@@ -30,8 +30,9 @@ export interface Showing {
   at?: string;
 }
 
-/** How axe looks at a combination of width and theme: at everything, or at what alone differs between the themes. */
-type Look = 'all' | 'colours';
+/** How axe looks at a combination of width and theme: at everything, at what alone differs between the themes, or at what may differ between languages. */
+const looking = { all: accessible, colours: contrasting, words: worded };
+type Look = keyof typeof looking;
 
 export class Gallery {
   private turn = 0;
@@ -68,7 +69,7 @@ export class Gallery {
     const turn = this.turn++;
     if (whole && this.language === 'en') return new Map<string, Look>([['1440 light', 'all'], ['1440 dark', 'colours'], [`390 ${themes[turn % 2]!}`, 'all']]);
     const combinations = widths.filter((width) => width !== 360).flatMap((width) => themes.map((theme) => `${width} ${theme}`));
-    return new Map([[combinations[turn % combinations.length]!, 'all']]);
+    return new Map([[combinations[turn % combinations.length]!, this.language === 'en' ? 'all' : 'words']]);
   }
 
   /** show checks a state as it stands, and leaves the page as it was: 1440 wide, in the light. */
@@ -90,7 +91,7 @@ export class Gallery {
         if (holds && (await where.locator(holds).count()) === 0) throw new Error(`${what}: ${holds} is gone`);
         if (at) await where.locator(at).first().evaluate((place) => place.scrollIntoView({ block: 'start' }));
         if (drawn) await page.screenshot({ path: join(shots, `${this.room}--${name}--${this.language}-${screen.width}-${theme}.png`.replaceAll(/[^\w.-]+/g, '-')) });
-        if (look) await this.note((look === 'all' ? accessible : contrasting)(where, what), what);
+        if (look) await this.note(looking[look](where, what), what);
         if (dark) continue; // a theme changes colours, nothing else
         await this.note(fits(where, what), what);
         if (this.language === 'fr') await this.note(translated(where, what, this.english, this.french), what);
@@ -100,9 +101,4 @@ export class Gallery {
     await page.setViewportSize(screens[0]!);
     await settled(page);
   }
-}
-
-/** settled waits until what was changed is laid out and drawn, in a frame as well. */
-async function settled(...places: (Page | Frame | undefined)[]): Promise<void> {
-  await Promise.all(places.map((place) => place?.evaluate(() => new Promise<void>((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn()))))));
 }
