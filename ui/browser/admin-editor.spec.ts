@@ -214,7 +214,7 @@ test('shows what a colleague wrote about a customer before it is written over', 
   await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).fill('Mine');
   await dialog.getByLabel(say('workspace.customer.email')).fill('hana@example.com');
   await desk.ask(key, 'PATCH', `/contacts/${contact.id}`, { note: 'Theirs', company: 'Hana & Co' });
-  await dialog.getByRole('button', { name: say('common.save') }).click();
+  await dialog.getByRole('button', { name: say('common.save') }).press('Enter');
   await dialog.getByText(say('workspace.customer.meanwhile')).waitFor();
   await dialog.getByText('Theirs', { exact: true }).waitFor();
   expect(await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).inputValue(), 'what was typed stays').toBe('Mine');
@@ -225,7 +225,7 @@ test('shows what a colleague wrote about a customer before it is written over', 
     await accessible(other, `a colleague's change, ${width}`);
     await fits(other, `a colleague's change, ${width}`);
   }
-  await dialog.getByRole('button', { name: say('workspace.customer.take-theirs.of', { field: say('workspace.customer.note') }) }).click();
+  await dialog.getByRole('button', { name: say('workspace.customer.take-theirs.of', { field: say('workspace.customer.note') }) }).press('Enter');
   expect(await dialog.getByRole('textbox', { name: say('workspace.customer.note') }).inputValue()).toBe('Theirs');
   expect((await kept(other, 'what was taken')).name).toBe(say('common.save'));
   await dialog.getByRole('button', { name: say('common.save') }).click();
