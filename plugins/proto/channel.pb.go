@@ -185,7 +185,7 @@ func (x TextLimit_Unit) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TextLimit_Unit.Descriptor instead.
 func (TextLimit_Unit) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{5, 0}
+	return file_channel_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type Check_State int32
@@ -240,7 +240,7 @@ func (x Check_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Check_State.Descriptor instead.
 func (Check_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12, 0}
+	return file_channel_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type Status_State int32
@@ -295,7 +295,7 @@ func (x Status_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Status_State.Descriptor instead.
 func (Status_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{42, 0}
+	return file_channel_proto_rawDescGZIP(), []int{44, 0}
 }
 
 type Author_Kind int32
@@ -347,7 +347,7 @@ func (x Author_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Author_Kind.Descriptor instead.
 func (Author_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{64, 0}
+	return file_channel_proto_rawDescGZIP(), []int{66, 0}
 }
 
 type Rejected_Cause int32
@@ -402,7 +402,7 @@ func (x Rejected_Cause) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Rejected_Cause.Descriptor instead.
 func (Rejected_Cause) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{68, 0}
+	return file_channel_proto_rawDescGZIP(), []int{70, 0}
 }
 
 type RateLimited_Scope int32
@@ -457,7 +457,7 @@ func (x RateLimited_Scope) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RateLimited_Scope.Descriptor instead.
 func (RateLimited_Scope) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{71, 0}
+	return file_channel_proto_rawDescGZIP(), []int{73, 0}
 }
 
 type PullEnded_Cause int32
@@ -512,7 +512,7 @@ func (x PullEnded_Cause) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PullEnded_Cause.Descriptor instead.
 func (PullEnded_Cause) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{80, 0}
+	return file_channel_proto_rawDescGZIP(), []int{82, 0}
 }
 
 type MessageTemplate_Status int32
@@ -567,7 +567,7 @@ func (x MessageTemplate_Status) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MessageTemplate_Status.Descriptor instead.
 func (MessageTemplate_Status) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{89, 0}
+	return file_channel_proto_rawDescGZIP(), []int{91, 0}
 }
 
 type ThreadAuthor_Kind int32
@@ -622,7 +622,7 @@ func (x ThreadAuthor_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadAuthor_Kind.Descriptor instead.
 func (ThreadAuthor_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{130, 0}
+	return file_channel_proto_rawDescGZIP(), []int{132, 0}
 }
 
 type ThreadAttachment_State int32
@@ -677,7 +677,7 @@ func (x ThreadAttachment_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadAttachment_State.Descriptor instead.
 func (ThreadAttachment_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{131, 0}
+	return file_channel_proto_rawDescGZIP(), []int{133, 0}
 }
 
 type ThreadStatusResponse_State int32
@@ -738,7 +738,7 @@ func (x ThreadStatusResponse_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ThreadStatusResponse_State.Descriptor instead.
 func (ThreadStatusResponse_State) EnumDescriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{133, 0}
+	return file_channel_proto_rawDescGZIP(), []int{135, 0}
 }
 
 // DescribeRequest says who asks.
@@ -811,8 +811,12 @@ type Manifest struct {
 	Services         []string      `protobuf:"bytes,11,rep,name=services,proto3" json:"services,omitempty"`                                         // fully qualified names of the optional services that are served
 	Verification     *Verification `protobuf:"bytes,12,opt,name=verification,proto3" json:"verification,omitempty"`                                 // lets the host verify and spool raw requests while the plugin is down
 	DocumentationUrl string        `protobuf:"bytes,13,opt,name=documentation_url,json=documentationUrl,proto3" json:"documentation_url,omitempty"` // where people read on
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What the manifest and the checks say to administrators, in other languages than English, which they are written in. The
+	// host shows them to whoever reads that language. It takes at most 50 languages, 1,000 texts a language, 4,000 bytes a text
+	// and 256 KiB together, and does not run a plugin with more.
+	Translations  []*Translation `protobuf:"bytes,14,rep,name=translations,proto3" json:"translations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Manifest) Reset() {
@@ -936,6 +940,123 @@ func (x *Manifest) GetDocumentationUrl() string {
 	return ""
 }
 
+func (x *Manifest) GetTranslations() []*Translation {
+	if x != nil {
+		return x.Translations
+	}
+	return nil
+}
+
+// Translation is what a plugin says to administrators, in one language.
+type Translation struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Language string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"` // BCP 47, such as "fr" or "pt-BR"; each once, and not "en"
+	// By the English text, exactly as it is written: the manifest's name and retirement_notice; title, help, group and options
+	// of settings; title and help of callbacks; title, detail and fix of checks, or the sentences that these consist of. What is
+	// missing is shown in English.
+	Texts         map[string]string `protobuf:"bytes,2,rep,name=texts,proto3" json:"texts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Translation) Reset() {
+	*x = Translation{}
+	mi := &file_channel_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Translation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Translation) ProtoMessage() {}
+
+func (x *Translation) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Translation.ProtoReflect.Descriptor instead.
+func (*Translation) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Translation) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Translation) GetTexts() map[string]string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+// Sentence is a text for people that may hold values, so that it can be translated all the same.
+type Sentence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"` // in English, as Translation.texts has it, with {1}, {2} … in the place of the values
+	// Names, addresses, numbers: never translated. A translation may have them in another order, but has each of them.
+	Values        []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sentence) Reset() {
+	*x = Sentence{}
+	mi := &file_channel_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sentence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sentence) ProtoMessage() {}
+
+func (x *Sentence) ProtoReflect() protoreflect.Message {
+	mi := &file_channel_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sentence.ProtoReflect.Descriptor instead.
+func (*Sentence) Descriptor() ([]byte, []int) {
+	return file_channel_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Sentence) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Sentence) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // Setting is one field of a flat settings form.
 type Setting struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -959,7 +1080,7 @@ type Setting struct {
 
 func (x *Setting) Reset() {
 	*x = Setting{}
-	mi := &file_channel_proto_msgTypes[2]
+	mi := &file_channel_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1092,7 @@ func (x *Setting) String() string {
 func (*Setting) ProtoMessage() {}
 
 func (x *Setting) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[2]
+	mi := &file_channel_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1105,7 @@ func (x *Setting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Setting.ProtoReflect.Descriptor instead.
 func (*Setting) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{2}
+	return file_channel_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Setting) GetKey() string {
@@ -1090,7 +1211,7 @@ type Callback struct {
 
 func (x *Callback) Reset() {
 	*x = Callback{}
-	mi := &file_channel_proto_msgTypes[3]
+	mi := &file_channel_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1223,7 @@ func (x *Callback) String() string {
 func (*Callback) ProtoMessage() {}
 
 func (x *Callback) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[3]
+	mi := &file_channel_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1236,7 @@ func (x *Callback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Callback.ProtoReflect.Descriptor instead.
 func (*Callback) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{3}
+	return file_channel_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Callback) GetPath() string {
@@ -1182,7 +1303,7 @@ type Capabilities struct {
 
 func (x *Capabilities) Reset() {
 	*x = Capabilities{}
-	mi := &file_channel_proto_msgTypes[4]
+	mi := &file_channel_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1315,7 @@ func (x *Capabilities) String() string {
 func (*Capabilities) ProtoMessage() {}
 
 func (x *Capabilities) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[4]
+	mi := &file_channel_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1328,7 @@ func (x *Capabilities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Capabilities.ProtoReflect.Descriptor instead.
 func (*Capabilities) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{4}
+	return file_channel_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Capabilities) GetText() *TextLimit {
@@ -1445,7 +1566,7 @@ type TextLimit struct {
 
 func (x *TextLimit) Reset() {
 	*x = TextLimit{}
-	mi := &file_channel_proto_msgTypes[5]
+	mi := &file_channel_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1578,7 @@ func (x *TextLimit) String() string {
 func (*TextLimit) ProtoMessage() {}
 
 func (x *TextLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[5]
+	mi := &file_channel_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1591,7 @@ func (x *TextLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextLimit.ProtoReflect.Descriptor instead.
 func (*TextLimit) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{5}
+	return file_channel_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TextLimit) GetMax() uint32 {
@@ -1498,7 +1619,7 @@ type MediaLimit struct {
 
 func (x *MediaLimit) Reset() {
 	*x = MediaLimit{}
-	mi := &file_channel_proto_msgTypes[6]
+	mi := &file_channel_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1631,7 @@ func (x *MediaLimit) String() string {
 func (*MediaLimit) ProtoMessage() {}
 
 func (x *MediaLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[6]
+	mi := &file_channel_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1644,7 @@ func (x *MediaLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaLimit.ProtoReflect.Descriptor instead.
 func (*MediaLimit) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{6}
+	return file_channel_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MediaLimit) GetTypes() []string {
@@ -1552,7 +1673,7 @@ type ChoiceLimit struct {
 
 func (x *ChoiceLimit) Reset() {
 	*x = ChoiceLimit{}
-	mi := &file_channel_proto_msgTypes[7]
+	mi := &file_channel_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1685,7 @@ func (x *ChoiceLimit) String() string {
 func (*ChoiceLimit) ProtoMessage() {}
 
 func (x *ChoiceLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[7]
+	mi := &file_channel_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1698,7 @@ func (x *ChoiceLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChoiceLimit.ProtoReflect.Descriptor instead.
 func (*ChoiceLimit) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{7}
+	return file_channel_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChoiceLimit) GetMax() uint32 {
@@ -1614,7 +1735,7 @@ type Rate struct {
 
 func (x *Rate) Reset() {
 	*x = Rate{}
-	mi := &file_channel_proto_msgTypes[8]
+	mi := &file_channel_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1747,7 @@ func (x *Rate) String() string {
 func (*Rate) ProtoMessage() {}
 
 func (x *Rate) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[8]
+	mi := &file_channel_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1760,7 @@ func (x *Rate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rate.ProtoReflect.Descriptor instead.
 func (*Rate) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{8}
+	return file_channel_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Rate) GetScope() RateLimited_Scope {
@@ -1689,7 +1810,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_channel_proto_msgTypes[9]
+	mi := &file_channel_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1701,7 +1822,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[9]
+	mi := &file_channel_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1714,7 +1835,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{9}
+	return file_channel_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Verification) GetAlgorithm() string {
@@ -1783,7 +1904,7 @@ type ValidateRequest struct {
 
 func (x *ValidateRequest) Reset() {
 	*x = ValidateRequest{}
-	mi := &file_channel_proto_msgTypes[10]
+	mi := &file_channel_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +1916,7 @@ func (x *ValidateRequest) String() string {
 func (*ValidateRequest) ProtoMessage() {}
 
 func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[10]
+	mi := &file_channel_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +1929,7 @@ func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{10}
+	return file_channel_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ValidateRequest) GetAccount() *Account {
@@ -1828,7 +1949,7 @@ type ValidateResponse struct {
 
 func (x *ValidateResponse) Reset() {
 	*x = ValidateResponse{}
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1840,7 +1961,7 @@ func (x *ValidateResponse) String() string {
 func (*ValidateResponse) ProtoMessage() {}
 
 func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[11]
+	mi := &file_channel_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1853,7 +1974,7 @@ func (x *ValidateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{11}
+	return file_channel_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ValidateResponse) GetChecks() []*Check {
@@ -1865,20 +1986,24 @@ func (x *ValidateResponse) GetChecks() []*Check {
 
 // Check is one named check of an account.
 type Check struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                        // stable, kebab-case: "token", "webhook-url"
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                                      // for people
-	State         Check_State            `protobuf:"varint,3,opt,name=state,proto3,enum=guichet.channel.v1.Check_State" json:"state,omitempty"` // what came of it
-	Detail        string                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`                                    // what was found
-	Fix           string                 `protobuf:"bytes,5,opt,name=fix,proto3" json:"fix,omitempty"`                                          // what to do
-	Field         string                 `protobuf:"bytes,6,opt,name=field,proto3" json:"field,omitempty"`                                      // key of the setting that it concerns
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                        // stable, kebab-case: "token", "webhook-url"
+	Title  string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                                      // for people
+	State  Check_State            `protobuf:"varint,3,opt,name=state,proto3,enum=guichet.channel.v1.Check_State" json:"state,omitempty"` // what came of it
+	Detail string                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`                                    // what was found
+	Fix    string                 `protobuf:"bytes,5,opt,name=fix,proto3" json:"fix,omitempty"`                                          // what to do
+	Field  string                 `protobuf:"bytes,6,opt,name=field,proto3" json:"field,omitempty"`                                      // key of the setting that it concerns
+	// The sentences that detail consists of, which says the same in English, for translations. Empty where it holds no values:
+	// then it is translated as a whole.
+	DetailSentences []*Sentence `protobuf:"bytes,7,rep,name=detail_sentences,json=detailSentences,proto3" json:"detail_sentences,omitempty"`
+	FixSentences    []*Sentence `protobuf:"bytes,8,rep,name=fix_sentences,json=fixSentences,proto3" json:"fix_sentences,omitempty"` // the same of fix
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2015,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[12]
+	mi := &file_channel_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2028,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{12}
+	return file_channel_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Check) GetName() string {
@@ -1948,6 +2073,20 @@ func (x *Check) GetField() string {
 	return ""
 }
 
+func (x *Check) GetDetailSentences() []*Sentence {
+	if x != nil {
+		return x.DetailSentences
+	}
+	return nil
+}
+
+func (x *Check) GetFixSentences() []*Sentence {
+	if x != nil {
+		return x.FixSentences
+	}
+	return nil
+}
+
 // Account is an account as it is given to a plugin.
 type Account struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1963,7 +2102,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1975,7 +2114,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[13]
+	mi := &file_channel_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1988,7 +2127,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{13}
+	return file_channel_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Account) GetId() string {
@@ -2047,7 +2186,7 @@ type ChannelAddress struct {
 
 func (x *ChannelAddress) Reset() {
 	*x = ChannelAddress{}
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2198,7 @@ func (x *ChannelAddress) String() string {
 func (*ChannelAddress) ProtoMessage() {}
 
 func (x *ChannelAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[14]
+	mi := &file_channel_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2211,7 @@ func (x *ChannelAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelAddress.ProtoReflect.Descriptor instead.
 func (*ChannelAddress) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{14}
+	return file_channel_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChannelAddress) GetChannel() string {
@@ -2106,7 +2245,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2257,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[15]
+	mi := &file_channel_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2270,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{15}
+	return file_channel_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OpenRequest) GetAccount() *Account {
@@ -2151,7 +2290,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2302,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[16]
+	mi := &file_channel_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2315,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{16}
+	return file_channel_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenResponse) GetKeyUrls() []string {
@@ -2196,7 +2335,7 @@ type CloseRequest struct {
 
 func (x *CloseRequest) Reset() {
 	*x = CloseRequest{}
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2347,7 @@ func (x *CloseRequest) String() string {
 func (*CloseRequest) ProtoMessage() {}
 
 func (x *CloseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[17]
+	mi := &file_channel_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2360,7 @@ func (x *CloseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseRequest.ProtoReflect.Descriptor instead.
 func (*CloseRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{17}
+	return file_channel_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CloseRequest) GetAccount() string {
@@ -2240,7 +2379,7 @@ type CloseResponse struct {
 
 func (x *CloseResponse) Reset() {
 	*x = CloseResponse{}
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2391,7 @@ func (x *CloseResponse) String() string {
 func (*CloseResponse) ProtoMessage() {}
 
 func (x *CloseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[18]
+	mi := &file_channel_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2404,7 @@ func (x *CloseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseResponse.ProtoReflect.Descriptor instead.
 func (*CloseResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{18}
+	return file_channel_proto_rawDescGZIP(), []int{20}
 }
 
 // HealthRequest asks whether the plugin can work.
@@ -2277,7 +2416,7 @@ type HealthRequest struct {
 
 func (x *HealthRequest) Reset() {
 	*x = HealthRequest{}
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2428,7 @@ func (x *HealthRequest) String() string {
 func (*HealthRequest) ProtoMessage() {}
 
 func (x *HealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[19]
+	mi := &file_channel_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2441,7 @@ func (x *HealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthRequest.ProtoReflect.Descriptor instead.
 func (*HealthRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{19}
+	return file_channel_proto_rawDescGZIP(), []int{21}
 }
 
 // HealthResponse says whether it can.
@@ -2316,7 +2455,7 @@ type HealthResponse struct {
 
 func (x *HealthResponse) Reset() {
 	*x = HealthResponse{}
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2328,7 +2467,7 @@ func (x *HealthResponse) String() string {
 func (*HealthResponse) ProtoMessage() {}
 
 func (x *HealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[20]
+	mi := &file_channel_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2341,7 +2480,7 @@ func (x *HealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthResponse.ProtoReflect.Descriptor instead.
 func (*HealthResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{20}
+	return file_channel_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HealthResponse) GetHealthy() bool {
@@ -2367,7 +2506,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2518,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[21]
+	mi := &file_channel_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2531,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{21}
+	return file_channel_proto_rawDescGZIP(), []int{23}
 }
 
 // DrainResponse says that it has.
@@ -2404,7 +2543,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_channel_proto_msgTypes[22]
+	mi := &file_channel_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2416,7 +2555,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[22]
+	mi := &file_channel_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2429,7 +2568,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{22}
+	return file_channel_proto_rawDescGZIP(), []int{24}
 }
 
 // WatchRequest begins the stream that shows that both sides live.
@@ -2441,7 +2580,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_channel_proto_msgTypes[23]
+	mi := &file_channel_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2592,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[23]
+	mi := &file_channel_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2605,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{23}
+	return file_channel_proto_rawDescGZIP(), []int{25}
 }
 
 // WatchResponse says that the plugin is ready.
@@ -2478,7 +2617,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_channel_proto_msgTypes[24]
+	mi := &file_channel_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2490,7 +2629,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[24]
+	mi := &file_channel_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2503,7 +2642,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{24}
+	return file_channel_proto_rawDescGZIP(), []int{26}
 }
 
 // HTTPRequest is one request of the provider's, or of a browser that asks for a live connection.
@@ -2525,7 +2664,7 @@ type HTTPRequest struct {
 
 func (x *HTTPRequest) Reset() {
 	*x = HTTPRequest{}
-	mi := &file_channel_proto_msgTypes[25]
+	mi := &file_channel_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2676,7 @@ func (x *HTTPRequest) String() string {
 func (*HTTPRequest) ProtoMessage() {}
 
 func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[25]
+	mi := &file_channel_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2689,7 @@ func (x *HTTPRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPRequest.ProtoReflect.Descriptor instead.
 func (*HTTPRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{25}
+	return file_channel_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HTTPRequest) GetAccount() string {
@@ -2627,7 +2766,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_channel_proto_msgTypes[26]
+	mi := &file_channel_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2778,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[26]
+	mi := &file_channel_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2791,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{26}
+	return file_channel_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Header) GetName() string {
@@ -2682,7 +2821,7 @@ type HTTPResponse struct {
 
 func (x *HTTPResponse) Reset() {
 	*x = HTTPResponse{}
-	mi := &file_channel_proto_msgTypes[27]
+	mi := &file_channel_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2833,7 @@ func (x *HTTPResponse) String() string {
 func (*HTTPResponse) ProtoMessage() {}
 
 func (x *HTTPResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[27]
+	mi := &file_channel_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2846,7 @@ func (x *HTTPResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HTTPResponse.ProtoReflect.Descriptor instead.
 func (*HTTPResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{27}
+	return file_channel_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *HTTPResponse) GetStatus() uint32 {
@@ -2781,7 +2920,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_channel_proto_msgTypes[28]
+	mi := &file_channel_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2793,7 +2932,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[28]
+	mi := &file_channel_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +2945,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{28}
+	return file_channel_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Event) GetId() string {
@@ -3225,7 +3364,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_channel_proto_msgTypes[29]
+	mi := &file_channel_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3237,7 +3376,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[29]
+	mi := &file_channel_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3250,7 +3389,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{29}
+	return file_channel_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Thread) GetId() string {
@@ -3280,7 +3419,7 @@ type Sender struct {
 
 func (x *Sender) Reset() {
 	*x = Sender{}
-	mi := &file_channel_proto_msgTypes[30]
+	mi := &file_channel_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3431,7 @@ func (x *Sender) String() string {
 func (*Sender) ProtoMessage() {}
 
 func (x *Sender) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[30]
+	mi := &file_channel_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3444,7 @@ func (x *Sender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sender.ProtoReflect.Descriptor instead.
 func (*Sender) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{30}
+	return file_channel_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Sender) GetIdentities() []*Identity {
@@ -3349,7 +3488,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_channel_proto_msgTypes[31]
+	mi := &file_channel_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3361,7 +3500,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[31]
+	mi := &file_channel_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3374,7 +3513,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{31}
+	return file_channel_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Identity) GetKind() string {
@@ -3426,7 +3565,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_channel_proto_msgTypes[32]
+	mi := &file_channel_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3438,7 +3577,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[32]
+	mi := &file_channel_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3451,7 +3590,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{32}
+	return file_channel_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Message) GetId() string {
@@ -3549,7 +3688,7 @@ type ReplyToken struct {
 
 func (x *ReplyToken) Reset() {
 	*x = ReplyToken{}
-	mi := &file_channel_proto_msgTypes[33]
+	mi := &file_channel_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3561,7 +3700,7 @@ func (x *ReplyToken) String() string {
 func (*ReplyToken) ProtoMessage() {}
 
 func (x *ReplyToken) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[33]
+	mi := &file_channel_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3574,7 +3713,7 @@ func (x *ReplyToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyToken.ProtoReflect.Descriptor instead.
 func (*ReplyToken) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{33}
+	return file_channel_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ReplyToken) GetToken() string {
@@ -3609,7 +3748,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_channel_proto_msgTypes[34]
+	mi := &file_channel_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3760,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[34]
+	mi := &file_channel_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3773,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{34}
+	return file_channel_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Attachment) GetHandle() string {
@@ -3706,7 +3845,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_channel_proto_msgTypes[35]
+	mi := &file_channel_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3718,7 +3857,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[35]
+	mi := &file_channel_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3731,7 +3870,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{35}
+	return file_channel_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Location) GetLatitude() float64 {
@@ -3775,7 +3914,7 @@ type Sticker struct {
 
 func (x *Sticker) Reset() {
 	*x = Sticker{}
-	mi := &file_channel_proto_msgTypes[36]
+	mi := &file_channel_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3787,7 +3926,7 @@ func (x *Sticker) String() string {
 func (*Sticker) ProtoMessage() {}
 
 func (x *Sticker) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[36]
+	mi := &file_channel_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3800,7 +3939,7 @@ func (x *Sticker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sticker.ProtoReflect.Descriptor instead.
 func (*Sticker) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{36}
+	return file_channel_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Sticker) GetPackageId() string {
@@ -3844,7 +3983,7 @@ type ContactCard struct {
 
 func (x *ContactCard) Reset() {
 	*x = ContactCard{}
-	mi := &file_channel_proto_msgTypes[37]
+	mi := &file_channel_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3856,7 +3995,7 @@ func (x *ContactCard) String() string {
 func (*ContactCard) ProtoMessage() {}
 
 func (x *ContactCard) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[37]
+	mi := &file_channel_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3869,7 +4008,7 @@ func (x *ContactCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactCard.ProtoReflect.Descriptor instead.
 func (*ContactCard) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{37}
+	return file_channel_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ContactCard) GetName() string {
@@ -3913,7 +4052,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_channel_proto_msgTypes[38]
+	mi := &file_channel_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3925,7 +4064,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[38]
+	mi := &file_channel_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3938,7 +4077,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{38}
+	return file_channel_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Edited) GetMessageId() string {
@@ -3979,7 +4118,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_channel_proto_msgTypes[39]
+	mi := &file_channel_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3991,7 +4130,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[39]
+	mi := &file_channel_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4004,7 +4143,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{39}
+	return file_channel_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Deleted) GetMessageId() string {
@@ -4026,7 +4165,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_channel_proto_msgTypes[40]
+	mi := &file_channel_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4038,7 +4177,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[40]
+	mi := &file_channel_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4051,7 +4190,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{40}
+	return file_channel_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Reaction) GetMessageId() string {
@@ -4088,7 +4227,7 @@ type Postback struct {
 
 func (x *Postback) Reset() {
 	*x = Postback{}
-	mi := &file_channel_proto_msgTypes[41]
+	mi := &file_channel_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4100,7 +4239,7 @@ func (x *Postback) String() string {
 func (*Postback) ProtoMessage() {}
 
 func (x *Postback) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[41]
+	mi := &file_channel_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4113,7 +4252,7 @@ func (x *Postback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Postback.ProtoReflect.Descriptor instead.
 func (*Postback) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{41}
+	return file_channel_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Postback) GetData() string {
@@ -4157,7 +4296,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_channel_proto_msgTypes[42]
+	mi := &file_channel_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4169,7 +4308,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[42]
+	mi := &file_channel_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4182,7 +4321,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{42}
+	return file_channel_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Status) GetMessageIds() []string {
@@ -4224,7 +4363,7 @@ type Read struct {
 
 func (x *Read) Reset() {
 	*x = Read{}
-	mi := &file_channel_proto_msgTypes[43]
+	mi := &file_channel_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4375,7 @@ func (x *Read) String() string {
 func (*Read) ProtoMessage() {}
 
 func (x *Read) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[43]
+	mi := &file_channel_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4388,7 @@ func (x *Read) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Read.ProtoReflect.Descriptor instead.
 func (*Read) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{43}
+	return file_channel_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Read) GetUpToId() string {
@@ -4276,7 +4415,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_channel_proto_msgTypes[44]
+	mi := &file_channel_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4288,7 +4427,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[44]
+	mi := &file_channel_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4301,7 +4440,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{44}
+	return file_channel_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Typing) GetStopped() bool {
@@ -4320,7 +4459,7 @@ type Blocked struct {
 
 func (x *Blocked) Reset() {
 	*x = Blocked{}
-	mi := &file_channel_proto_msgTypes[45]
+	mi := &file_channel_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +4471,7 @@ func (x *Blocked) String() string {
 func (*Blocked) ProtoMessage() {}
 
 func (x *Blocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[45]
+	mi := &file_channel_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +4484,7 @@ func (x *Blocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Blocked.ProtoReflect.Descriptor instead.
 func (*Blocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{45}
+	return file_channel_proto_rawDescGZIP(), []int{47}
 }
 
 // Unblocked says that the customer follows the account, for the first time or again.
@@ -4359,7 +4498,7 @@ type Unblocked struct {
 
 func (x *Unblocked) Reset() {
 	*x = Unblocked{}
-	mi := &file_channel_proto_msgTypes[46]
+	mi := &file_channel_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4371,7 +4510,7 @@ func (x *Unblocked) String() string {
 func (*Unblocked) ProtoMessage() {}
 
 func (x *Unblocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[46]
+	mi := &file_channel_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4384,7 +4523,7 @@ func (x *Unblocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unblocked.ProtoReflect.Descriptor instead.
 func (*Unblocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{46}
+	return file_channel_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Unblocked) GetReplyToken() *ReplyToken {
@@ -4411,7 +4550,7 @@ type OptedOut struct {
 
 func (x *OptedOut) Reset() {
 	*x = OptedOut{}
-	mi := &file_channel_proto_msgTypes[47]
+	mi := &file_channel_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4562,7 @@ func (x *OptedOut) String() string {
 func (*OptedOut) ProtoMessage() {}
 
 func (x *OptedOut) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[47]
+	mi := &file_channel_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4575,7 @@ func (x *OptedOut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptedOut.ProtoReflect.Descriptor instead.
 func (*OptedOut) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{47}
+	return file_channel_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *OptedOut) GetKeyword() string {
@@ -4456,7 +4595,7 @@ type OptedIn struct {
 
 func (x *OptedIn) Reset() {
 	*x = OptedIn{}
-	mi := &file_channel_proto_msgTypes[48]
+	mi := &file_channel_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4468,7 +4607,7 @@ func (x *OptedIn) String() string {
 func (*OptedIn) ProtoMessage() {}
 
 func (x *OptedIn) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[48]
+	mi := &file_channel_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4481,7 +4620,7 @@ func (x *OptedIn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptedIn.ProtoReflect.Descriptor instead.
 func (*OptedIn) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{48}
+	return file_channel_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *OptedIn) GetKeyword() string {
@@ -4502,7 +4641,7 @@ type GroupJoined struct {
 
 func (x *GroupJoined) Reset() {
 	*x = GroupJoined{}
-	mi := &file_channel_proto_msgTypes[49]
+	mi := &file_channel_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4514,7 +4653,7 @@ func (x *GroupJoined) String() string {
 func (*GroupJoined) ProtoMessage() {}
 
 func (x *GroupJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[49]
+	mi := &file_channel_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4527,7 +4666,7 @@ func (x *GroupJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupJoined.ProtoReflect.Descriptor instead.
 func (*GroupJoined) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{49}
+	return file_channel_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GroupJoined) GetMembers() []*Identity {
@@ -4554,7 +4693,7 @@ type GroupLeft struct {
 
 func (x *GroupLeft) Reset() {
 	*x = GroupLeft{}
-	mi := &file_channel_proto_msgTypes[50]
+	mi := &file_channel_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4566,7 +4705,7 @@ func (x *GroupLeft) String() string {
 func (*GroupLeft) ProtoMessage() {}
 
 func (x *GroupLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[50]
+	mi := &file_channel_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4579,7 +4718,7 @@ func (x *GroupLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupLeft.ProtoReflect.Descriptor instead.
 func (*GroupLeft) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{50}
+	return file_channel_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GroupLeft) GetMembers() []*Identity {
@@ -4600,7 +4739,7 @@ type IdentityChanged struct {
 
 func (x *IdentityChanged) Reset() {
 	*x = IdentityChanged{}
-	mi := &file_channel_proto_msgTypes[51]
+	mi := &file_channel_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4612,7 +4751,7 @@ func (x *IdentityChanged) String() string {
 func (*IdentityChanged) ProtoMessage() {}
 
 func (x *IdentityChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[51]
+	mi := &file_channel_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4625,7 +4764,7 @@ func (x *IdentityChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentityChanged.ProtoReflect.Descriptor instead.
 func (*IdentityChanged) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{51}
+	return file_channel_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *IdentityChanged) GetFormer() *Identity {
@@ -4652,7 +4791,7 @@ type ConversationStarted struct {
 
 func (x *ConversationStarted) Reset() {
 	*x = ConversationStarted{}
-	mi := &file_channel_proto_msgTypes[52]
+	mi := &file_channel_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4664,7 +4803,7 @@ func (x *ConversationStarted) String() string {
 func (*ConversationStarted) ProtoMessage() {}
 
 func (x *ConversationStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[52]
+	mi := &file_channel_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4677,7 +4816,7 @@ func (x *ConversationStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationStarted.ProtoReflect.Descriptor instead.
 func (*ConversationStarted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{52}
+	return file_channel_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ConversationStarted) GetContext() map[string]string {
@@ -4697,7 +4836,7 @@ type ConversationEnded struct {
 
 func (x *ConversationEnded) Reset() {
 	*x = ConversationEnded{}
-	mi := &file_channel_proto_msgTypes[53]
+	mi := &file_channel_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4709,7 +4848,7 @@ func (x *ConversationEnded) String() string {
 func (*ConversationEnded) ProtoMessage() {}
 
 func (x *ConversationEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[53]
+	mi := &file_channel_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4722,7 +4861,7 @@ func (x *ConversationEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationEnded.ProtoReflect.Descriptor instead.
 func (*ConversationEnded) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{53}
+	return file_channel_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ConversationEnded) GetCode() string {
@@ -4742,7 +4881,7 @@ type SurveyAnswered struct {
 
 func (x *SurveyAnswered) Reset() {
 	*x = SurveyAnswered{}
-	mi := &file_channel_proto_msgTypes[54]
+	mi := &file_channel_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4754,7 +4893,7 @@ func (x *SurveyAnswered) String() string {
 func (*SurveyAnswered) ProtoMessage() {}
 
 func (x *SurveyAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[54]
+	mi := &file_channel_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4767,7 +4906,7 @@ func (x *SurveyAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SurveyAnswered.ProtoReflect.Descriptor instead.
 func (*SurveyAnswered) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{54}
+	return file_channel_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SurveyAnswered) GetAnswers() map[string]string {
@@ -4787,7 +4926,7 @@ type LiveAgentRequested struct {
 
 func (x *LiveAgentRequested) Reset() {
 	*x = LiveAgentRequested{}
-	mi := &file_channel_proto_msgTypes[55]
+	mi := &file_channel_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4799,7 +4938,7 @@ func (x *LiveAgentRequested) String() string {
 func (*LiveAgentRequested) ProtoMessage() {}
 
 func (x *LiveAgentRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[55]
+	mi := &file_channel_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4812,7 +4951,7 @@ func (x *LiveAgentRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveAgentRequested.ProtoReflect.Descriptor instead.
 func (*LiveAgentRequested) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{55}
+	return file_channel_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LiveAgentRequested) GetReason() string {
@@ -4834,7 +4973,7 @@ type ThreadControl struct {
 
 func (x *ThreadControl) Reset() {
 	*x = ThreadControl{}
-	mi := &file_channel_proto_msgTypes[56]
+	mi := &file_channel_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4846,7 +4985,7 @@ func (x *ThreadControl) String() string {
 func (*ThreadControl) ProtoMessage() {}
 
 func (x *ThreadControl) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[56]
+	mi := &file_channel_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4859,7 +4998,7 @@ func (x *ThreadControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadControl.ProtoReflect.Descriptor instead.
 func (*ThreadControl) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{56}
+	return file_channel_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ThreadControl) GetOurs() bool {
@@ -4890,7 +5029,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_channel_proto_msgTypes[57]
+	mi := &file_channel_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4902,7 +5041,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[57]
+	mi := &file_channel_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4915,7 +5054,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{57}
+	return file_channel_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Notice) GetKind() string {
@@ -4966,7 +5105,7 @@ type Unknown struct {
 
 func (x *Unknown) Reset() {
 	*x = Unknown{}
-	mi := &file_channel_proto_msgTypes[58]
+	mi := &file_channel_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4978,7 +5117,7 @@ func (x *Unknown) String() string {
 func (*Unknown) ProtoMessage() {}
 
 func (x *Unknown) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[58]
+	mi := &file_channel_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4991,7 +5130,7 @@ func (x *Unknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unknown.ProtoReflect.Descriptor instead.
 func (*Unknown) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{58}
+	return file_channel_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Unknown) GetType() string {
@@ -5049,7 +5188,7 @@ type SendRequest struct {
 
 func (x *SendRequest) Reset() {
 	*x = SendRequest{}
-	mi := &file_channel_proto_msgTypes[59]
+	mi := &file_channel_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5061,7 +5200,7 @@ func (x *SendRequest) String() string {
 func (*SendRequest) ProtoMessage() {}
 
 func (x *SendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[59]
+	mi := &file_channel_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5074,7 +5213,7 @@ func (x *SendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
 func (*SendRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{59}
+	return file_channel_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SendRequest) GetAccount() string {
@@ -5208,7 +5347,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_channel_proto_msgTypes[60]
+	mi := &file_channel_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5220,7 +5359,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[60]
+	mi := &file_channel_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5233,7 +5372,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{60}
+	return file_channel_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Choice) GetTitle() string {
@@ -5269,7 +5408,7 @@ type TemplateUse struct {
 
 func (x *TemplateUse) Reset() {
 	*x = TemplateUse{}
-	mi := &file_channel_proto_msgTypes[61]
+	mi := &file_channel_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5281,7 +5420,7 @@ func (x *TemplateUse) String() string {
 func (*TemplateUse) ProtoMessage() {}
 
 func (x *TemplateUse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[61]
+	mi := &file_channel_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5294,7 +5433,7 @@ func (x *TemplateUse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemplateUse.ProtoReflect.Descriptor instead.
 func (*TemplateUse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{61}
+	return file_channel_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *TemplateUse) GetName() string {
@@ -5332,7 +5471,7 @@ type Context struct {
 
 func (x *Context) Reset() {
 	*x = Context{}
-	mi := &file_channel_proto_msgTypes[62]
+	mi := &file_channel_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5344,7 +5483,7 @@ func (x *Context) String() string {
 func (*Context) ProtoMessage() {}
 
 func (x *Context) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[62]
+	mi := &file_channel_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5357,7 +5496,7 @@ func (x *Context) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Context.ProtoReflect.Descriptor instead.
 func (*Context) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{62}
+	return file_channel_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Context) GetReplyToken() *ReplyToken {
@@ -5408,7 +5547,7 @@ type Attempt struct {
 
 func (x *Attempt) Reset() {
 	*x = Attempt{}
-	mi := &file_channel_proto_msgTypes[63]
+	mi := &file_channel_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5420,7 +5559,7 @@ func (x *Attempt) String() string {
 func (*Attempt) ProtoMessage() {}
 
 func (x *Attempt) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[63]
+	mi := &file_channel_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5433,7 +5572,7 @@ func (x *Attempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attempt.ProtoReflect.Descriptor instead.
 func (*Attempt) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{63}
+	return file_channel_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Attempt) GetStartedAt() *timestamppb.Timestamp {
@@ -5469,7 +5608,7 @@ type Author struct {
 
 func (x *Author) Reset() {
 	*x = Author{}
-	mi := &file_channel_proto_msgTypes[64]
+	mi := &file_channel_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5481,7 +5620,7 @@ func (x *Author) String() string {
 func (*Author) ProtoMessage() {}
 
 func (x *Author) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[64]
+	mi := &file_channel_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5494,7 +5633,7 @@ func (x *Author) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Author.ProtoReflect.Descriptor instead.
 func (*Author) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{64}
+	return file_channel_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Author) GetKind() Author_Kind {
@@ -5531,7 +5670,7 @@ type OutgoingAttachment struct {
 
 func (x *OutgoingAttachment) Reset() {
 	*x = OutgoingAttachment{}
-	mi := &file_channel_proto_msgTypes[65]
+	mi := &file_channel_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5543,7 +5682,7 @@ func (x *OutgoingAttachment) String() string {
 func (*OutgoingAttachment) ProtoMessage() {}
 
 func (x *OutgoingAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[65]
+	mi := &file_channel_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5556,7 +5695,7 @@ func (x *OutgoingAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutgoingAttachment.ProtoReflect.Descriptor instead.
 func (*OutgoingAttachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{65}
+	return file_channel_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *OutgoingAttachment) GetHandle() string {
@@ -5613,7 +5752,7 @@ type SendResponse struct {
 
 func (x *SendResponse) Reset() {
 	*x = SendResponse{}
-	mi := &file_channel_proto_msgTypes[66]
+	mi := &file_channel_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5625,7 +5764,7 @@ func (x *SendResponse) String() string {
 func (*SendResponse) ProtoMessage() {}
 
 func (x *SendResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[66]
+	mi := &file_channel_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5638,7 +5777,7 @@ func (x *SendResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
 func (*SendResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{66}
+	return file_channel_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *SendResponse) GetExternalIds() []string {
@@ -5833,7 +5972,7 @@ type Accepted struct {
 
 func (x *Accepted) Reset() {
 	*x = Accepted{}
-	mi := &file_channel_proto_msgTypes[67]
+	mi := &file_channel_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5845,7 +5984,7 @@ func (x *Accepted) String() string {
 func (*Accepted) ProtoMessage() {}
 
 func (x *Accepted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[67]
+	mi := &file_channel_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5858,7 +5997,7 @@ func (x *Accepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accepted.ProtoReflect.Descriptor instead.
 func (*Accepted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{67}
+	return file_channel_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Accepted) GetAlready() bool {
@@ -5886,7 +6025,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_channel_proto_msgTypes[68]
+	mi := &file_channel_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5898,7 +6037,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[68]
+	mi := &file_channel_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5911,7 +6050,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{68}
+	return file_channel_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Rejected) GetCause() Rejected_Cause {
@@ -5938,7 +6077,7 @@ type WindowClosed struct {
 
 func (x *WindowClosed) Reset() {
 	*x = WindowClosed{}
-	mi := &file_channel_proto_msgTypes[69]
+	mi := &file_channel_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5950,7 +6089,7 @@ func (x *WindowClosed) String() string {
 func (*WindowClosed) ProtoMessage() {}
 
 func (x *WindowClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[69]
+	mi := &file_channel_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5963,7 +6102,7 @@ func (x *WindowClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WindowClosed.ProtoReflect.Descriptor instead.
 func (*WindowClosed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{69}
+	return file_channel_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *WindowClosed) GetReason() string {
@@ -5983,7 +6122,7 @@ type QuotaExhausted struct {
 
 func (x *QuotaExhausted) Reset() {
 	*x = QuotaExhausted{}
-	mi := &file_channel_proto_msgTypes[70]
+	mi := &file_channel_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5995,7 +6134,7 @@ func (x *QuotaExhausted) String() string {
 func (*QuotaExhausted) ProtoMessage() {}
 
 func (x *QuotaExhausted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[70]
+	mi := &file_channel_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6008,7 +6147,7 @@ func (x *QuotaExhausted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuotaExhausted.ProtoReflect.Descriptor instead.
 func (*QuotaExhausted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{70}
+	return file_channel_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *QuotaExhausted) GetReason() string {
@@ -6030,7 +6169,7 @@ type RateLimited struct {
 
 func (x *RateLimited) Reset() {
 	*x = RateLimited{}
-	mi := &file_channel_proto_msgTypes[71]
+	mi := &file_channel_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6042,7 +6181,7 @@ func (x *RateLimited) String() string {
 func (*RateLimited) ProtoMessage() {}
 
 func (x *RateLimited) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[71]
+	mi := &file_channel_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6055,7 +6194,7 @@ func (x *RateLimited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimited.ProtoReflect.Descriptor instead.
 func (*RateLimited) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{71}
+	return file_channel_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *RateLimited) GetAfter() *durationpb.Duration {
@@ -6090,7 +6229,7 @@ type Retryable struct {
 
 func (x *Retryable) Reset() {
 	*x = Retryable{}
-	mi := &file_channel_proto_msgTypes[72]
+	mi := &file_channel_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6102,7 +6241,7 @@ func (x *Retryable) String() string {
 func (*Retryable) ProtoMessage() {}
 
 func (x *Retryable) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[72]
+	mi := &file_channel_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6115,7 +6254,7 @@ func (x *Retryable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retryable.ProtoReflect.Descriptor instead.
 func (*Retryable) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{72}
+	return file_channel_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Retryable) GetAfter() *durationpb.Duration {
@@ -6142,7 +6281,7 @@ type AuthenticationFailed struct {
 
 func (x *AuthenticationFailed) Reset() {
 	*x = AuthenticationFailed{}
-	mi := &file_channel_proto_msgTypes[73]
+	mi := &file_channel_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6154,7 +6293,7 @@ func (x *AuthenticationFailed) String() string {
 func (*AuthenticationFailed) ProtoMessage() {}
 
 func (x *AuthenticationFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[73]
+	mi := &file_channel_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6167,7 +6306,7 @@ func (x *AuthenticationFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthenticationFailed.ProtoReflect.Descriptor instead.
 func (*AuthenticationFailed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{73}
+	return file_channel_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *AuthenticationFailed) GetReason() string {
@@ -6187,7 +6326,7 @@ type AccountBlocked struct {
 
 func (x *AccountBlocked) Reset() {
 	*x = AccountBlocked{}
-	mi := &file_channel_proto_msgTypes[74]
+	mi := &file_channel_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6199,7 +6338,7 @@ func (x *AccountBlocked) String() string {
 func (*AccountBlocked) ProtoMessage() {}
 
 func (x *AccountBlocked) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[74]
+	mi := &file_channel_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6212,7 +6351,7 @@ func (x *AccountBlocked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountBlocked.ProtoReflect.Descriptor instead.
 func (*AccountBlocked) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{74}
+	return file_channel_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *AccountBlocked) GetReason() string {
@@ -6233,7 +6372,7 @@ type OutcomeUnknown struct {
 
 func (x *OutcomeUnknown) Reset() {
 	*x = OutcomeUnknown{}
-	mi := &file_channel_proto_msgTypes[75]
+	mi := &file_channel_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6245,7 +6384,7 @@ func (x *OutcomeUnknown) String() string {
 func (*OutcomeUnknown) ProtoMessage() {}
 
 func (x *OutcomeUnknown) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[75]
+	mi := &file_channel_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6258,7 +6397,7 @@ func (x *OutcomeUnknown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutcomeUnknown.ProtoReflect.Descriptor instead.
 func (*OutcomeUnknown) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{75}
+	return file_channel_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *OutcomeUnknown) GetRetryMayDuplicate() bool {
@@ -6285,7 +6424,7 @@ type ReconcileRequest struct {
 
 func (x *ReconcileRequest) Reset() {
 	*x = ReconcileRequest{}
-	mi := &file_channel_proto_msgTypes[76]
+	mi := &file_channel_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6297,7 +6436,7 @@ func (x *ReconcileRequest) String() string {
 func (*ReconcileRequest) ProtoMessage() {}
 
 func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[76]
+	mi := &file_channel_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6310,7 +6449,7 @@ func (x *ReconcileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{76}
+	return file_channel_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReconcileRequest) GetSend() *SendRequest {
@@ -6331,7 +6470,7 @@ type PullRequest struct {
 
 func (x *PullRequest) Reset() {
 	*x = PullRequest{}
-	mi := &file_channel_proto_msgTypes[77]
+	mi := &file_channel_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6343,7 +6482,7 @@ func (x *PullRequest) String() string {
 func (*PullRequest) ProtoMessage() {}
 
 func (x *PullRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[77]
+	mi := &file_channel_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6356,7 +6495,7 @@ func (x *PullRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullRequest.ProtoReflect.Descriptor instead.
 func (*PullRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{77}
+	return file_channel_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PullRequest) GetAccount() string {
@@ -6387,7 +6526,7 @@ type PullResponse struct {
 
 func (x *PullResponse) Reset() {
 	*x = PullResponse{}
-	mi := &file_channel_proto_msgTypes[78]
+	mi := &file_channel_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6399,7 +6538,7 @@ func (x *PullResponse) String() string {
 func (*PullResponse) ProtoMessage() {}
 
 func (x *PullResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[78]
+	mi := &file_channel_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6412,7 +6551,7 @@ func (x *PullResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullResponse.ProtoReflect.Descriptor instead.
 func (*PullResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{78}
+	return file_channel_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PullResponse) GetNews() isPullResponse_News {
@@ -6465,7 +6604,7 @@ type PullReached struct {
 
 func (x *PullReached) Reset() {
 	*x = PullReached{}
-	mi := &file_channel_proto_msgTypes[79]
+	mi := &file_channel_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6477,7 +6616,7 @@ func (x *PullReached) String() string {
 func (*PullReached) ProtoMessage() {}
 
 func (x *PullReached) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[79]
+	mi := &file_channel_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6490,7 +6629,7 @@ func (x *PullReached) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullReached.ProtoReflect.Descriptor instead.
 func (*PullReached) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{79}
+	return file_channel_proto_rawDescGZIP(), []int{81}
 }
 
 // PullEnded is the last message of a call that the plugin ends.
@@ -6505,7 +6644,7 @@ type PullEnded struct {
 
 func (x *PullEnded) Reset() {
 	*x = PullEnded{}
-	mi := &file_channel_proto_msgTypes[80]
+	mi := &file_channel_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6517,7 +6656,7 @@ func (x *PullEnded) String() string {
 func (*PullEnded) ProtoMessage() {}
 
 func (x *PullEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[80]
+	mi := &file_channel_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6530,7 +6669,7 @@ func (x *PullEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullEnded.ProtoReflect.Descriptor instead.
 func (*PullEnded) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{80}
+	return file_channel_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *PullEnded) GetCause() PullEnded_Cause {
@@ -6564,7 +6703,7 @@ type RegisterRequest struct {
 
 func (x *RegisterRequest) Reset() {
 	*x = RegisterRequest{}
-	mi := &file_channel_proto_msgTypes[81]
+	mi := &file_channel_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6576,7 +6715,7 @@ func (x *RegisterRequest) String() string {
 func (*RegisterRequest) ProtoMessage() {}
 
 func (x *RegisterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[81]
+	mi := &file_channel_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6589,7 +6728,7 @@ func (x *RegisterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterRequest.ProtoReflect.Descriptor instead.
 func (*RegisterRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{81}
+	return file_channel_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RegisterRequest) GetAccount() string {
@@ -6609,7 +6748,7 @@ type RegisterResponse struct {
 
 func (x *RegisterResponse) Reset() {
 	*x = RegisterResponse{}
-	mi := &file_channel_proto_msgTypes[82]
+	mi := &file_channel_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6621,7 +6760,7 @@ func (x *RegisterResponse) String() string {
 func (*RegisterResponse) ProtoMessage() {}
 
 func (x *RegisterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[82]
+	mi := &file_channel_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6634,7 +6773,7 @@ func (x *RegisterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterResponse.ProtoReflect.Descriptor instead.
 func (*RegisterResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{82}
+	return file_channel_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *RegisterResponse) GetChecks() []*Check {
@@ -6654,7 +6793,7 @@ type UnregisterRequest struct {
 
 func (x *UnregisterRequest) Reset() {
 	*x = UnregisterRequest{}
-	mi := &file_channel_proto_msgTypes[83]
+	mi := &file_channel_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6666,7 +6805,7 @@ func (x *UnregisterRequest) String() string {
 func (*UnregisterRequest) ProtoMessage() {}
 
 func (x *UnregisterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[83]
+	mi := &file_channel_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6679,7 +6818,7 @@ func (x *UnregisterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterRequest.ProtoReflect.Descriptor instead.
 func (*UnregisterRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{83}
+	return file_channel_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *UnregisterRequest) GetAccount() string {
@@ -6698,7 +6837,7 @@ type UnregisterResponse struct {
 
 func (x *UnregisterResponse) Reset() {
 	*x = UnregisterResponse{}
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6710,7 +6849,7 @@ func (x *UnregisterResponse) String() string {
 func (*UnregisterResponse) ProtoMessage() {}
 
 func (x *UnregisterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[84]
+	mi := &file_channel_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6723,7 +6862,7 @@ func (x *UnregisterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnregisterResponse.ProtoReflect.Descriptor instead.
 func (*UnregisterResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{84}
+	return file_channel_proto_rawDescGZIP(), []int{86}
 }
 
 // CheckSubscriptionRequest names the account to ask about.
@@ -6736,7 +6875,7 @@ type CheckSubscriptionRequest struct {
 
 func (x *CheckSubscriptionRequest) Reset() {
 	*x = CheckSubscriptionRequest{}
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6748,7 +6887,7 @@ func (x *CheckSubscriptionRequest) String() string {
 func (*CheckSubscriptionRequest) ProtoMessage() {}
 
 func (x *CheckSubscriptionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[85]
+	mi := &file_channel_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6761,7 +6900,7 @@ func (x *CheckSubscriptionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSubscriptionRequest.ProtoReflect.Descriptor instead.
 func (*CheckSubscriptionRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{85}
+	return file_channel_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *CheckSubscriptionRequest) GetAccount() string {
@@ -6784,7 +6923,7 @@ type CheckSubscriptionResponse struct {
 
 func (x *CheckSubscriptionResponse) Reset() {
 	*x = CheckSubscriptionResponse{}
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6796,7 +6935,7 @@ func (x *CheckSubscriptionResponse) String() string {
 func (*CheckSubscriptionResponse) ProtoMessage() {}
 
 func (x *CheckSubscriptionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[86]
+	mi := &file_channel_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6809,7 +6948,7 @@ func (x *CheckSubscriptionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSubscriptionResponse.ProtoReflect.Descriptor instead.
 func (*CheckSubscriptionResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{86}
+	return file_channel_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CheckSubscriptionResponse) GetChecks() []*Check {
@@ -6850,7 +6989,7 @@ type ListTemplatesRequest struct {
 
 func (x *ListTemplatesRequest) Reset() {
 	*x = ListTemplatesRequest{}
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6862,7 +7001,7 @@ func (x *ListTemplatesRequest) String() string {
 func (*ListTemplatesRequest) ProtoMessage() {}
 
 func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[87]
+	mi := &file_channel_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6875,7 +7014,7 @@ func (x *ListTemplatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListTemplatesRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{87}
+	return file_channel_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListTemplatesRequest) GetAccount() string {
@@ -6895,7 +7034,7 @@ type ListTemplatesResponse struct {
 
 func (x *ListTemplatesResponse) Reset() {
 	*x = ListTemplatesResponse{}
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6907,7 +7046,7 @@ func (x *ListTemplatesResponse) String() string {
 func (*ListTemplatesResponse) ProtoMessage() {}
 
 func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[88]
+	mi := &file_channel_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6920,7 +7059,7 @@ func (x *ListTemplatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTemplatesResponse.ProtoReflect.Descriptor instead.
 func (*ListTemplatesResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{88}
+	return file_channel_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListTemplatesResponse) GetTemplates() []*MessageTemplate {
@@ -6946,7 +7085,7 @@ type MessageTemplate struct {
 
 func (x *MessageTemplate) Reset() {
 	*x = MessageTemplate{}
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6958,7 +7097,7 @@ func (x *MessageTemplate) String() string {
 func (*MessageTemplate) ProtoMessage() {}
 
 func (x *MessageTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[89]
+	mi := &file_channel_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6971,7 +7110,7 @@ func (x *MessageTemplate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageTemplate.ProtoReflect.Descriptor instead.
 func (*MessageTemplate) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{89}
+	return file_channel_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *MessageTemplate) GetName() string {
@@ -7043,7 +7182,7 @@ type SignalRequest struct {
 
 func (x *SignalRequest) Reset() {
 	*x = SignalRequest{}
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7055,7 +7194,7 @@ func (x *SignalRequest) String() string {
 func (*SignalRequest) ProtoMessage() {}
 
 func (x *SignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[90]
+	mi := &file_channel_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7068,7 +7207,7 @@ func (x *SignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRequest.ProtoReflect.Descriptor instead.
 func (*SignalRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{90}
+	return file_channel_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *SignalRequest) GetAccount() string {
@@ -7189,7 +7328,7 @@ type ReadSignal struct {
 
 func (x *ReadSignal) Reset() {
 	*x = ReadSignal{}
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7201,7 +7340,7 @@ func (x *ReadSignal) String() string {
 func (*ReadSignal) ProtoMessage() {}
 
 func (x *ReadSignal) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[91]
+	mi := &file_channel_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7214,7 +7353,7 @@ func (x *ReadSignal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadSignal.ProtoReflect.Descriptor instead.
 func (*ReadSignal) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{91}
+	return file_channel_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ReadSignal) GetMessageId() string {
@@ -7243,7 +7382,7 @@ type AgentJoined struct {
 
 func (x *AgentJoined) Reset() {
 	*x = AgentJoined{}
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7255,7 +7394,7 @@ func (x *AgentJoined) String() string {
 func (*AgentJoined) ProtoMessage() {}
 
 func (x *AgentJoined) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[92]
+	mi := &file_channel_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7268,7 +7407,7 @@ func (x *AgentJoined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentJoined.ProtoReflect.Descriptor instead.
 func (*AgentJoined) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{92}
+	return file_channel_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *AgentJoined) GetName() string {
@@ -7302,7 +7441,7 @@ type AgentLeft struct {
 
 func (x *AgentLeft) Reset() {
 	*x = AgentLeft{}
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7314,7 +7453,7 @@ func (x *AgentLeft) String() string {
 func (*AgentLeft) ProtoMessage() {}
 
 func (x *AgentLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[93]
+	mi := &file_channel_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7327,7 +7466,7 @@ func (x *AgentLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentLeft.ProtoReflect.Descriptor instead.
 func (*AgentLeft) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{93}
+	return file_channel_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *AgentLeft) GetName() string {
@@ -7346,7 +7485,7 @@ type SignalResponse struct {
 
 func (x *SignalResponse) Reset() {
 	*x = SignalResponse{}
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7358,7 +7497,7 @@ func (x *SignalResponse) String() string {
 func (*SignalResponse) ProtoMessage() {}
 
 func (x *SignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[94]
+	mi := &file_channel_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7371,7 +7510,7 @@ func (x *SignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalResponse.ProtoReflect.Descriptor instead.
 func (*SignalResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{94}
+	return file_channel_proto_rawDescGZIP(), []int{96}
 }
 
 // FetchMediaRequest names an attachment.
@@ -7386,7 +7525,7 @@ type FetchMediaRequest struct {
 
 func (x *FetchMediaRequest) Reset() {
 	*x = FetchMediaRequest{}
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7398,7 +7537,7 @@ func (x *FetchMediaRequest) String() string {
 func (*FetchMediaRequest) ProtoMessage() {}
 
 func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[95]
+	mi := &file_channel_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7411,7 +7550,7 @@ func (x *FetchMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaRequest.ProtoReflect.Descriptor instead.
 func (*FetchMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{95}
+	return file_channel_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *FetchMediaRequest) GetAccount() string {
@@ -7452,7 +7591,7 @@ type FetchMediaResponse struct {
 
 func (x *FetchMediaResponse) Reset() {
 	*x = FetchMediaResponse{}
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7464,7 +7603,7 @@ func (x *FetchMediaResponse) String() string {
 func (*FetchMediaResponse) ProtoMessage() {}
 
 func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[96]
+	mi := &file_channel_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7477,7 +7616,7 @@ func (x *FetchMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchMediaResponse.ProtoReflect.Descriptor instead.
 func (*FetchMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{96}
+	return file_channel_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *FetchMediaResponse) GetPart() isFetchMediaResponse_Part {
@@ -7578,7 +7717,7 @@ type MediaHead struct {
 
 func (x *MediaHead) Reset() {
 	*x = MediaHead{}
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7590,7 +7729,7 @@ func (x *MediaHead) String() string {
 func (*MediaHead) ProtoMessage() {}
 
 func (x *MediaHead) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[97]
+	mi := &file_channel_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7603,7 +7742,7 @@ func (x *MediaHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaHead.ProtoReflect.Descriptor instead.
 func (*MediaHead) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{97}
+	return file_channel_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *MediaHead) GetType() string {
@@ -7637,7 +7776,7 @@ type MediaNotReady struct {
 
 func (x *MediaNotReady) Reset() {
 	*x = MediaNotReady{}
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7649,7 +7788,7 @@ func (x *MediaNotReady) String() string {
 func (*MediaNotReady) ProtoMessage() {}
 
 func (x *MediaNotReady) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[98]
+	mi := &file_channel_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7662,7 +7801,7 @@ func (x *MediaNotReady) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaNotReady.ProtoReflect.Descriptor instead.
 func (*MediaNotReady) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{98}
+	return file_channel_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *MediaNotReady) GetAfter() *durationpb.Duration {
@@ -7682,7 +7821,7 @@ type MediaGone struct {
 
 func (x *MediaGone) Reset() {
 	*x = MediaGone{}
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7694,7 +7833,7 @@ func (x *MediaGone) String() string {
 func (*MediaGone) ProtoMessage() {}
 
 func (x *MediaGone) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[99]
+	mi := &file_channel_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7707,7 +7846,7 @@ func (x *MediaGone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaGone.ProtoReflect.Descriptor instead.
 func (*MediaGone) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{99}
+	return file_channel_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *MediaGone) GetReason() string {
@@ -7727,7 +7866,7 @@ type MediaRefused struct {
 
 func (x *MediaRefused) Reset() {
 	*x = MediaRefused{}
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7739,7 +7878,7 @@ func (x *MediaRefused) String() string {
 func (*MediaRefused) ProtoMessage() {}
 
 func (x *MediaRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[100]
+	mi := &file_channel_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7752,7 +7891,7 @@ func (x *MediaRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MediaRefused.ProtoReflect.Descriptor instead.
 func (*MediaRefused) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{100}
+	return file_channel_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *MediaRefused) GetReason() string {
@@ -7774,7 +7913,7 @@ type FetchProfileRequest struct {
 
 func (x *FetchProfileRequest) Reset() {
 	*x = FetchProfileRequest{}
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7786,7 +7925,7 @@ func (x *FetchProfileRequest) String() string {
 func (*FetchProfileRequest) ProtoMessage() {}
 
 func (x *FetchProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[101]
+	mi := &file_channel_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7799,7 +7938,7 @@ func (x *FetchProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchProfileRequest.ProtoReflect.Descriptor instead.
 func (*FetchProfileRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{101}
+	return file_channel_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *FetchProfileRequest) GetAccount() string {
@@ -7836,7 +7975,7 @@ type FetchProfileResponse struct {
 
 func (x *FetchProfileResponse) Reset() {
 	*x = FetchProfileResponse{}
-	mi := &file_channel_proto_msgTypes[102]
+	mi := &file_channel_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7848,7 +7987,7 @@ func (x *FetchProfileResponse) String() string {
 func (*FetchProfileResponse) ProtoMessage() {}
 
 func (x *FetchProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[102]
+	mi := &file_channel_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7861,7 +8000,7 @@ func (x *FetchProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchProfileResponse.ProtoReflect.Descriptor instead.
 func (*FetchProfileResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{102}
+	return file_channel_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *FetchProfileResponse) GetFound() bool {
@@ -7911,7 +8050,7 @@ type ConnectRequest struct {
 
 func (x *ConnectRequest) Reset() {
 	*x = ConnectRequest{}
-	mi := &file_channel_proto_msgTypes[103]
+	mi := &file_channel_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7923,7 +8062,7 @@ func (x *ConnectRequest) String() string {
 func (*ConnectRequest) ProtoMessage() {}
 
 func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[103]
+	mi := &file_channel_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7936,7 +8075,7 @@ func (x *ConnectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectRequest.ProtoReflect.Descriptor instead.
 func (*ConnectRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{103}
+	return file_channel_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *ConnectRequest) GetConnection() uint64 {
@@ -8035,7 +8174,7 @@ type ConnectResponse struct {
 
 func (x *ConnectResponse) Reset() {
 	*x = ConnectResponse{}
-	mi := &file_channel_proto_msgTypes[104]
+	mi := &file_channel_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8047,7 +8186,7 @@ func (x *ConnectResponse) String() string {
 func (*ConnectResponse) ProtoMessage() {}
 
 func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[104]
+	mi := &file_channel_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8060,7 +8199,7 @@ func (x *ConnectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectResponse.ProtoReflect.Descriptor instead.
 func (*ConnectResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{104}
+	return file_channel_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ConnectResponse) GetConnection() uint64 {
@@ -8166,7 +8305,7 @@ type LiveAccepted struct {
 
 func (x *LiveAccepted) Reset() {
 	*x = LiveAccepted{}
-	mi := &file_channel_proto_msgTypes[105]
+	mi := &file_channel_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8178,7 +8317,7 @@ func (x *LiveAccepted) String() string {
 func (*LiveAccepted) ProtoMessage() {}
 
 func (x *LiveAccepted) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[105]
+	mi := &file_channel_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8191,7 +8330,7 @@ func (x *LiveAccepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveAccepted.ProtoReflect.Descriptor instead.
 func (*LiveAccepted) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{105}
+	return file_channel_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *LiveAccepted) GetSubprotocol() string {
@@ -8212,7 +8351,7 @@ type LivePayload struct {
 
 func (x *LivePayload) Reset() {
 	*x = LivePayload{}
-	mi := &file_channel_proto_msgTypes[106]
+	mi := &file_channel_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8224,7 +8363,7 @@ func (x *LivePayload) String() string {
 func (*LivePayload) ProtoMessage() {}
 
 func (x *LivePayload) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[106]
+	mi := &file_channel_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8237,7 +8376,7 @@ func (x *LivePayload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LivePayload.ProtoReflect.Descriptor instead.
 func (*LivePayload) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{106}
+	return file_channel_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *LivePayload) GetContent() []byte {
@@ -8265,7 +8404,7 @@ type LiveClosed struct {
 
 func (x *LiveClosed) Reset() {
 	*x = LiveClosed{}
-	mi := &file_channel_proto_msgTypes[107]
+	mi := &file_channel_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8277,7 +8416,7 @@ func (x *LiveClosed) String() string {
 func (*LiveClosed) ProtoMessage() {}
 
 func (x *LiveClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[107]
+	mi := &file_channel_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8290,7 +8429,7 @@ func (x *LiveClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveClosed.ProtoReflect.Descriptor instead.
 func (*LiveClosed) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{107}
+	return file_channel_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *LiveClosed) GetCode() uint32 {
@@ -8317,7 +8456,7 @@ type LiveCredit struct {
 
 func (x *LiveCredit) Reset() {
 	*x = LiveCredit{}
-	mi := &file_channel_proto_msgTypes[108]
+	mi := &file_channel_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8329,7 +8468,7 @@ func (x *LiveCredit) String() string {
 func (*LiveCredit) ProtoMessage() {}
 
 func (x *LiveCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[108]
+	mi := &file_channel_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8342,7 +8481,7 @@ func (x *LiveCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiveCredit.ProtoReflect.Descriptor instead.
 func (*LiveCredit) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{108}
+	return file_channel_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *LiveCredit) GetBytes() uint32 {
@@ -8364,7 +8503,7 @@ type ReceiveRequest struct {
 
 func (x *ReceiveRequest) Reset() {
 	*x = ReceiveRequest{}
-	mi := &file_channel_proto_msgTypes[109]
+	mi := &file_channel_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8376,7 +8515,7 @@ func (x *ReceiveRequest) String() string {
 func (*ReceiveRequest) ProtoMessage() {}
 
 func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[109]
+	mi := &file_channel_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8389,7 +8528,7 @@ func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{109}
+	return file_channel_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ReceiveRequest) GetAccount() string {
@@ -8424,7 +8563,7 @@ type Cursor struct {
 
 func (x *Cursor) Reset() {
 	*x = Cursor{}
-	mi := &file_channel_proto_msgTypes[110]
+	mi := &file_channel_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8436,7 +8575,7 @@ func (x *Cursor) String() string {
 func (*Cursor) ProtoMessage() {}
 
 func (x *Cursor) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[110]
+	mi := &file_channel_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8449,7 +8588,7 @@ func (x *Cursor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursor.ProtoReflect.Descriptor instead.
 func (*Cursor) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{110}
+	return file_channel_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *Cursor) GetName() string {
@@ -8477,7 +8616,7 @@ type ReceiveResponse struct {
 
 func (x *ReceiveResponse) Reset() {
 	*x = ReceiveResponse{}
-	mi := &file_channel_proto_msgTypes[111]
+	mi := &file_channel_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8489,7 +8628,7 @@ func (x *ReceiveResponse) String() string {
 func (*ReceiveResponse) ProtoMessage() {}
 
 func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[111]
+	mi := &file_channel_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8502,7 +8641,7 @@ func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{111}
+	return file_channel_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *ReceiveResponse) GetStored() uint32 {
@@ -8530,7 +8669,7 @@ type GetStateRequest struct {
 
 func (x *GetStateRequest) Reset() {
 	*x = GetStateRequest{}
-	mi := &file_channel_proto_msgTypes[112]
+	mi := &file_channel_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8542,7 +8681,7 @@ func (x *GetStateRequest) String() string {
 func (*GetStateRequest) ProtoMessage() {}
 
 func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[112]
+	mi := &file_channel_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8555,7 +8694,7 @@ func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateRequest.ProtoReflect.Descriptor instead.
 func (*GetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{112}
+	return file_channel_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *GetStateRequest) GetAccount() string {
@@ -8584,7 +8723,7 @@ type GetStateResponse struct {
 
 func (x *GetStateResponse) Reset() {
 	*x = GetStateResponse{}
-	mi := &file_channel_proto_msgTypes[113]
+	mi := &file_channel_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8596,7 +8735,7 @@ func (x *GetStateResponse) String() string {
 func (*GetStateResponse) ProtoMessage() {}
 
 func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[113]
+	mi := &file_channel_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8609,7 +8748,7 @@ func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateResponse.ProtoReflect.Descriptor instead.
 func (*GetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{113}
+	return file_channel_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *GetStateResponse) GetFound() bool {
@@ -8649,7 +8788,7 @@ type SetStateRequest struct {
 
 func (x *SetStateRequest) Reset() {
 	*x = SetStateRequest{}
-	mi := &file_channel_proto_msgTypes[114]
+	mi := &file_channel_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8661,7 +8800,7 @@ func (x *SetStateRequest) String() string {
 func (*SetStateRequest) ProtoMessage() {}
 
 func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[114]
+	mi := &file_channel_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8674,7 +8813,7 @@ func (x *SetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateRequest.ProtoReflect.Descriptor instead.
 func (*SetStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{114}
+	return file_channel_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *SetStateRequest) GetAccount() string {
@@ -8729,7 +8868,7 @@ type SetStateResponse struct {
 
 func (x *SetStateResponse) Reset() {
 	*x = SetStateResponse{}
-	mi := &file_channel_proto_msgTypes[115]
+	mi := &file_channel_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8741,7 +8880,7 @@ func (x *SetStateResponse) String() string {
 func (*SetStateResponse) ProtoMessage() {}
 
 func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[115]
+	mi := &file_channel_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8754,7 +8893,7 @@ func (x *SetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStateResponse.ProtoReflect.Descriptor instead.
 func (*SetStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{115}
+	return file_channel_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *SetStateResponse) GetVersion() uint64 {
@@ -8775,7 +8914,7 @@ type ListStateRequest struct {
 
 func (x *ListStateRequest) Reset() {
 	*x = ListStateRequest{}
-	mi := &file_channel_proto_msgTypes[116]
+	mi := &file_channel_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8787,7 +8926,7 @@ func (x *ListStateRequest) String() string {
 func (*ListStateRequest) ProtoMessage() {}
 
 func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[116]
+	mi := &file_channel_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8800,7 +8939,7 @@ func (x *ListStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateRequest.ProtoReflect.Descriptor instead.
 func (*ListStateRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{116}
+	return file_channel_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *ListStateRequest) GetAccount() string {
@@ -8827,7 +8966,7 @@ type ListStateResponse struct {
 
 func (x *ListStateResponse) Reset() {
 	*x = ListStateResponse{}
-	mi := &file_channel_proto_msgTypes[117]
+	mi := &file_channel_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8839,7 +8978,7 @@ func (x *ListStateResponse) String() string {
 func (*ListStateResponse) ProtoMessage() {}
 
 func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[117]
+	mi := &file_channel_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8852,7 +8991,7 @@ func (x *ListStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStateResponse.ProtoReflect.Descriptor instead.
 func (*ListStateResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{117}
+	return file_channel_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *ListStateResponse) GetKeys() []string {
@@ -8874,7 +9013,7 @@ type KeysRequest struct {
 
 func (x *KeysRequest) Reset() {
 	*x = KeysRequest{}
-	mi := &file_channel_proto_msgTypes[118]
+	mi := &file_channel_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8886,7 +9025,7 @@ func (x *KeysRequest) String() string {
 func (*KeysRequest) ProtoMessage() {}
 
 func (x *KeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[118]
+	mi := &file_channel_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8899,7 +9038,7 @@ func (x *KeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysRequest.ProtoReflect.Descriptor instead.
 func (*KeysRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{118}
+	return file_channel_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *KeysRequest) GetAccount() string {
@@ -8934,7 +9073,7 @@ type KeysResponse struct {
 
 func (x *KeysResponse) Reset() {
 	*x = KeysResponse{}
-	mi := &file_channel_proto_msgTypes[119]
+	mi := &file_channel_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8946,7 +9085,7 @@ func (x *KeysResponse) String() string {
 func (*KeysResponse) ProtoMessage() {}
 
 func (x *KeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[119]
+	mi := &file_channel_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8959,7 +9098,7 @@ func (x *KeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeysResponse.ProtoReflect.Descriptor instead.
 func (*KeysResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{119}
+	return file_channel_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *KeysResponse) GetDocument() []byte {
@@ -8990,7 +9129,7 @@ type PutMediaRequest struct {
 
 func (x *PutMediaRequest) Reset() {
 	*x = PutMediaRequest{}
-	mi := &file_channel_proto_msgTypes[120]
+	mi := &file_channel_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9002,7 +9141,7 @@ func (x *PutMediaRequest) String() string {
 func (*PutMediaRequest) ProtoMessage() {}
 
 func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[120]
+	mi := &file_channel_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9015,7 +9154,7 @@ func (x *PutMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaRequest.ProtoReflect.Descriptor instead.
 func (*PutMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{120}
+	return file_channel_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *PutMediaRequest) GetPart() isPutMediaRequest_Part {
@@ -9071,7 +9210,7 @@ type PutMediaHead struct {
 
 func (x *PutMediaHead) Reset() {
 	*x = PutMediaHead{}
-	mi := &file_channel_proto_msgTypes[121]
+	mi := &file_channel_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9083,7 +9222,7 @@ func (x *PutMediaHead) String() string {
 func (*PutMediaHead) ProtoMessage() {}
 
 func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[121]
+	mi := &file_channel_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9096,7 +9235,7 @@ func (x *PutMediaHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaHead.ProtoReflect.Descriptor instead.
 func (*PutMediaHead) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{121}
+	return file_channel_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *PutMediaHead) GetAccount() string {
@@ -9131,7 +9270,7 @@ type PutMediaResponse struct {
 
 func (x *PutMediaResponse) Reset() {
 	*x = PutMediaResponse{}
-	mi := &file_channel_proto_msgTypes[122]
+	mi := &file_channel_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9143,7 +9282,7 @@ func (x *PutMediaResponse) String() string {
 func (*PutMediaResponse) ProtoMessage() {}
 
 func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[122]
+	mi := &file_channel_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9156,7 +9295,7 @@ func (x *PutMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutMediaResponse.ProtoReflect.Descriptor instead.
 func (*PutMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{122}
+	return file_channel_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *PutMediaResponse) GetHandle() string {
@@ -9184,7 +9323,7 @@ type GetMediaRequest struct {
 
 func (x *GetMediaRequest) Reset() {
 	*x = GetMediaRequest{}
-	mi := &file_channel_proto_msgTypes[123]
+	mi := &file_channel_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9196,7 +9335,7 @@ func (x *GetMediaRequest) String() string {
 func (*GetMediaRequest) ProtoMessage() {}
 
 func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[123]
+	mi := &file_channel_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9209,7 +9348,7 @@ func (x *GetMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaRequest.ProtoReflect.Descriptor instead.
 func (*GetMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{123}
+	return file_channel_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *GetMediaRequest) GetAccount() string {
@@ -9240,7 +9379,7 @@ type GetMediaResponse struct {
 
 func (x *GetMediaResponse) Reset() {
 	*x = GetMediaResponse{}
-	mi := &file_channel_proto_msgTypes[124]
+	mi := &file_channel_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9252,7 +9391,7 @@ func (x *GetMediaResponse) String() string {
 func (*GetMediaResponse) ProtoMessage() {}
 
 func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[124]
+	mi := &file_channel_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9265,7 +9404,7 @@ func (x *GetMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMediaResponse.ProtoReflect.Descriptor instead.
 func (*GetMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{124}
+	return file_channel_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *GetMediaResponse) GetPart() isGetMediaResponse_Part {
@@ -9321,7 +9460,7 @@ type PublishMediaRequest struct {
 
 func (x *PublishMediaRequest) Reset() {
 	*x = PublishMediaRequest{}
-	mi := &file_channel_proto_msgTypes[125]
+	mi := &file_channel_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9333,7 +9472,7 @@ func (x *PublishMediaRequest) String() string {
 func (*PublishMediaRequest) ProtoMessage() {}
 
 func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[125]
+	mi := &file_channel_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9346,7 +9485,7 @@ func (x *PublishMediaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaRequest.ProtoReflect.Descriptor instead.
 func (*PublishMediaRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{125}
+	return file_channel_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *PublishMediaRequest) GetAccount() string {
@@ -9381,7 +9520,7 @@ type PublishMediaResponse struct {
 
 func (x *PublishMediaResponse) Reset() {
 	*x = PublishMediaResponse{}
-	mi := &file_channel_proto_msgTypes[126]
+	mi := &file_channel_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9393,7 +9532,7 @@ func (x *PublishMediaResponse) String() string {
 func (*PublishMediaResponse) ProtoMessage() {}
 
 func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[126]
+	mi := &file_channel_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9406,7 +9545,7 @@ func (x *PublishMediaResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMediaResponse.ProtoReflect.Descriptor instead.
 func (*PublishMediaResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{126}
+	return file_channel_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *PublishMediaResponse) GetUrl() string {
@@ -9437,7 +9576,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_channel_proto_msgTypes[127]
+	mi := &file_channel_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9449,7 +9588,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[127]
+	mi := &file_channel_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9462,7 +9601,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{127}
+	return file_channel_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *HistoryRequest) GetAccount() string {
@@ -9511,7 +9650,7 @@ type HistoryResponse struct {
 
 func (x *HistoryResponse) Reset() {
 	*x = HistoryResponse{}
-	mi := &file_channel_proto_msgTypes[128]
+	mi := &file_channel_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9523,7 +9662,7 @@ func (x *HistoryResponse) String() string {
 func (*HistoryResponse) ProtoMessage() {}
 
 func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[128]
+	mi := &file_channel_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9536,7 +9675,7 @@ func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
 func (*HistoryResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{128}
+	return file_channel_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *HistoryResponse) GetMessages() []*ThreadMessage {
@@ -9572,7 +9711,7 @@ type ThreadMessage struct {
 
 func (x *ThreadMessage) Reset() {
 	*x = ThreadMessage{}
-	mi := &file_channel_proto_msgTypes[129]
+	mi := &file_channel_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9584,7 +9723,7 @@ func (x *ThreadMessage) String() string {
 func (*ThreadMessage) ProtoMessage() {}
 
 func (x *ThreadMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[129]
+	mi := &file_channel_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9597,7 +9736,7 @@ func (x *ThreadMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadMessage.ProtoReflect.Descriptor instead.
 func (*ThreadMessage) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{129}
+	return file_channel_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *ThreadMessage) GetPosition() string {
@@ -9682,7 +9821,7 @@ type ThreadAuthor struct {
 
 func (x *ThreadAuthor) Reset() {
 	*x = ThreadAuthor{}
-	mi := &file_channel_proto_msgTypes[130]
+	mi := &file_channel_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9694,7 +9833,7 @@ func (x *ThreadAuthor) String() string {
 func (*ThreadAuthor) ProtoMessage() {}
 
 func (x *ThreadAuthor) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[130]
+	mi := &file_channel_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9707,7 +9846,7 @@ func (x *ThreadAuthor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadAuthor.ProtoReflect.Descriptor instead.
 func (*ThreadAuthor) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{130}
+	return file_channel_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *ThreadAuthor) GetKind() ThreadAuthor_Kind {
@@ -9745,7 +9884,7 @@ type ThreadAttachment struct {
 
 func (x *ThreadAttachment) Reset() {
 	*x = ThreadAttachment{}
-	mi := &file_channel_proto_msgTypes[131]
+	mi := &file_channel_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9757,7 +9896,7 @@ func (x *ThreadAttachment) String() string {
 func (*ThreadAttachment) ProtoMessage() {}
 
 func (x *ThreadAttachment) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[131]
+	mi := &file_channel_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9770,7 +9909,7 @@ func (x *ThreadAttachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadAttachment.ProtoReflect.Descriptor instead.
 func (*ThreadAttachment) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{131}
+	return file_channel_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *ThreadAttachment) GetHandle() string {
@@ -9819,7 +9958,7 @@ type ThreadStatusRequest struct {
 
 func (x *ThreadStatusRequest) Reset() {
 	*x = ThreadStatusRequest{}
-	mi := &file_channel_proto_msgTypes[132]
+	mi := &file_channel_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9831,7 +9970,7 @@ func (x *ThreadStatusRequest) String() string {
 func (*ThreadStatusRequest) ProtoMessage() {}
 
 func (x *ThreadStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[132]
+	mi := &file_channel_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9844,7 +9983,7 @@ func (x *ThreadStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadStatusRequest.ProtoReflect.Descriptor instead.
 func (*ThreadStatusRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{132}
+	return file_channel_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *ThreadStatusRequest) GetAccount() string {
@@ -9876,7 +10015,7 @@ type ThreadStatusResponse struct {
 
 func (x *ThreadStatusResponse) Reset() {
 	*x = ThreadStatusResponse{}
-	mi := &file_channel_proto_msgTypes[133]
+	mi := &file_channel_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9888,7 +10027,7 @@ func (x *ThreadStatusResponse) String() string {
 func (*ThreadStatusResponse) ProtoMessage() {}
 
 func (x *ThreadStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[133]
+	mi := &file_channel_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9901,7 +10040,7 @@ func (x *ThreadStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadStatusResponse.ProtoReflect.Descriptor instead.
 func (*ThreadStatusResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{133}
+	return file_channel_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *ThreadStatusResponse) GetConversation() string {
@@ -9961,7 +10100,7 @@ type WatchThreadsRequest struct {
 
 func (x *WatchThreadsRequest) Reset() {
 	*x = WatchThreadsRequest{}
-	mi := &file_channel_proto_msgTypes[134]
+	mi := &file_channel_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -9973,7 +10112,7 @@ func (x *WatchThreadsRequest) String() string {
 func (*WatchThreadsRequest) ProtoMessage() {}
 
 func (x *WatchThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[134]
+	mi := &file_channel_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -9986,7 +10125,7 @@ func (x *WatchThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThreadsRequest.ProtoReflect.Descriptor instead.
 func (*WatchThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{134}
+	return file_channel_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *WatchThreadsRequest) GetWatch() uint64 {
@@ -10049,7 +10188,7 @@ type WatchThread struct {
 
 func (x *WatchThread) Reset() {
 	*x = WatchThread{}
-	mi := &file_channel_proto_msgTypes[135]
+	mi := &file_channel_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10061,7 +10200,7 @@ func (x *WatchThread) String() string {
 func (*WatchThread) ProtoMessage() {}
 
 func (x *WatchThread) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[135]
+	mi := &file_channel_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10074,7 +10213,7 @@ func (x *WatchThread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThread.ProtoReflect.Descriptor instead.
 func (*WatchThread) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{135}
+	return file_channel_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *WatchThread) GetAccount() string {
@@ -10107,7 +10246,7 @@ type WatchStop struct {
 
 func (x *WatchStop) Reset() {
 	*x = WatchStop{}
-	mi := &file_channel_proto_msgTypes[136]
+	mi := &file_channel_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10119,7 +10258,7 @@ func (x *WatchStop) String() string {
 func (*WatchStop) ProtoMessage() {}
 
 func (x *WatchStop) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[136]
+	mi := &file_channel_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10132,7 +10271,7 @@ func (x *WatchStop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStop.ProtoReflect.Descriptor instead.
 func (*WatchStop) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{136}
+	return file_channel_proto_rawDescGZIP(), []int{138}
 }
 
 // WatchThreadsResponse is one change.
@@ -10151,7 +10290,7 @@ type WatchThreadsResponse struct {
 
 func (x *WatchThreadsResponse) Reset() {
 	*x = WatchThreadsResponse{}
-	mi := &file_channel_proto_msgTypes[137]
+	mi := &file_channel_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10163,7 +10302,7 @@ func (x *WatchThreadsResponse) String() string {
 func (*WatchThreadsResponse) ProtoMessage() {}
 
 func (x *WatchThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[137]
+	mi := &file_channel_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10176,7 +10315,7 @@ func (x *WatchThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchThreadsResponse.ProtoReflect.Descriptor instead.
 func (*WatchThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{137}
+	return file_channel_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *WatchThreadsResponse) GetWatch() uint64 {
@@ -10252,7 +10391,7 @@ type WatchLost struct {
 
 func (x *WatchLost) Reset() {
 	*x = WatchLost{}
-	mi := &file_channel_proto_msgTypes[138]
+	mi := &file_channel_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10264,7 +10403,7 @@ func (x *WatchLost) String() string {
 func (*WatchLost) ProtoMessage() {}
 
 func (x *WatchLost) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[138]
+	mi := &file_channel_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10277,7 +10416,7 @@ func (x *WatchLost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLost.ProtoReflect.Descriptor instead.
 func (*WatchLost) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{138}
+	return file_channel_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *WatchLost) GetReason() string {
@@ -10298,7 +10437,7 @@ type AvailabilityRequest struct {
 
 func (x *AvailabilityRequest) Reset() {
 	*x = AvailabilityRequest{}
-	mi := &file_channel_proto_msgTypes[139]
+	mi := &file_channel_proto_msgTypes[141]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10310,7 +10449,7 @@ func (x *AvailabilityRequest) String() string {
 func (*AvailabilityRequest) ProtoMessage() {}
 
 func (x *AvailabilityRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[139]
+	mi := &file_channel_proto_msgTypes[141]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10323,7 +10462,7 @@ func (x *AvailabilityRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AvailabilityRequest.ProtoReflect.Descriptor instead.
 func (*AvailabilityRequest) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{139}
+	return file_channel_proto_rawDescGZIP(), []int{141}
 }
 
 func (x *AvailabilityRequest) GetAccount() string {
@@ -10354,7 +10493,7 @@ type AvailabilityResponse struct {
 
 func (x *AvailabilityResponse) Reset() {
 	*x = AvailabilityResponse{}
-	mi := &file_channel_proto_msgTypes[140]
+	mi := &file_channel_proto_msgTypes[142]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -10366,7 +10505,7 @@ func (x *AvailabilityResponse) String() string {
 func (*AvailabilityResponse) ProtoMessage() {}
 
 func (x *AvailabilityResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_channel_proto_msgTypes[140]
+	mi := &file_channel_proto_msgTypes[142]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -10379,7 +10518,7 @@ func (x *AvailabilityResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AvailabilityResponse.ProtoReflect.Descriptor instead.
 func (*AvailabilityResponse) Descriptor() ([]byte, []int) {
-	return file_channel_proto_rawDescGZIP(), []int{140}
+	return file_channel_proto_rawDescGZIP(), []int{142}
 }
 
 func (x *AvailabilityResponse) GetOpen() bool {
@@ -10424,7 +10563,7 @@ const file_channel_proto_rawDesc = "" +
 	"\rchannel.proto\x12\x12guichet.channel.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n" +
 	"\x0fDescribeRequest\x12!\n" +
 	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\x12\x1a\n" +
-	"\bfeatures\x18\x02 \x03(\tR\bfeatures\"\xc2\x04\n" +
+	"\bfeatures\x18\x02 \x03(\tR\bfeatures\"\x87\x05\n" +
 	"\bManifest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -10440,7 +10579,18 @@ const file_channel_proto_rawDesc = "" +
 	" \x01(\tR\x10retirementNotice\x12\x1a\n" +
 	"\bservices\x18\v \x03(\tR\bservices\x12D\n" +
 	"\fverification\x18\f \x01(\v2 .guichet.channel.v1.VerificationR\fverification\x12+\n" +
-	"\x11documentation_url\x18\r \x01(\tR\x10documentationUrl\"\xc5\x02\n" +
+	"\x11documentation_url\x18\r \x01(\tR\x10documentationUrl\x12C\n" +
+	"\ftranslations\x18\x0e \x03(\v2\x1f.guichet.channel.v1.TranslationR\ftranslations\"\xa5\x01\n" +
+	"\vTranslation\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12@\n" +
+	"\x05texts\x18\x02 \x03(\v2*.guichet.channel.v1.Translation.TextsEntryR\x05texts\x1a8\n" +
+	"\n" +
+	"TextsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"6\n" +
+	"\bSentence\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\"\xc5\x02\n" +
 	"\aSetting\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
@@ -10535,14 +10685,16 @@ const file_channel_proto_rawDesc = "" +
 	"\x0fValidateRequest\x125\n" +
 	"\aaccount\x18\x01 \x01(\v2\x1b.guichet.channel.v1.AccountR\aaccount\"E\n" +
 	"\x10ValidateResponse\x121\n" +
-	"\x06checks\x18\x01 \x03(\v2\x19.guichet.channel.v1.CheckR\x06checks\"\xfa\x01\n" +
+	"\x06checks\x18\x01 \x03(\v2\x19.guichet.channel.v1.CheckR\x06checks\"\x86\x03\n" +
 	"\x05Check\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x125\n" +
 	"\x05state\x18\x03 \x01(\x0e2\x1f.guichet.channel.v1.Check.StateR\x05state\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x10\n" +
 	"\x03fix\x18\x05 \x01(\tR\x03fix\x12\x14\n" +
-	"\x05field\x18\x06 \x01(\tR\x05field\"P\n" +
+	"\x05field\x18\x06 \x01(\tR\x05field\x12G\n" +
+	"\x10detail_sentences\x18\a \x03(\v2\x1c.guichet.channel.v1.SentenceR\x0fdetailSentences\x12A\n" +
+	"\rfix_sentences\x18\b \x03(\v2\x1c.guichet.channel.v1.SentenceR\ffixSentences\"P\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -11287,7 +11439,7 @@ func file_channel_proto_rawDescGZIP() []byte {
 }
 
 var file_channel_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
-var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 149)
+var file_channel_proto_msgTypes = make([]protoimpl.MessageInfo, 152)
 var file_channel_proto_goTypes = []any{
 	(TextFormat)(0),                   // 0: guichet.channel.v1.TextFormat
 	(MediaTransport)(0),               // 1: guichet.channel.v1.MediaTransport
@@ -11304,393 +11456,400 @@ var file_channel_proto_goTypes = []any{
 	(ThreadStatusResponse_State)(0),   // 12: guichet.channel.v1.ThreadStatusResponse.State
 	(*DescribeRequest)(nil),           // 13: guichet.channel.v1.DescribeRequest
 	(*Manifest)(nil),                  // 14: guichet.channel.v1.Manifest
-	(*Setting)(nil),                   // 15: guichet.channel.v1.Setting
-	(*Callback)(nil),                  // 16: guichet.channel.v1.Callback
-	(*Capabilities)(nil),              // 17: guichet.channel.v1.Capabilities
-	(*TextLimit)(nil),                 // 18: guichet.channel.v1.TextLimit
-	(*MediaLimit)(nil),                // 19: guichet.channel.v1.MediaLimit
-	(*ChoiceLimit)(nil),               // 20: guichet.channel.v1.ChoiceLimit
-	(*Rate)(nil),                      // 21: guichet.channel.v1.Rate
-	(*Verification)(nil),              // 22: guichet.channel.v1.Verification
-	(*ValidateRequest)(nil),           // 23: guichet.channel.v1.ValidateRequest
-	(*ValidateResponse)(nil),          // 24: guichet.channel.v1.ValidateResponse
-	(*Check)(nil),                     // 25: guichet.channel.v1.Check
-	(*Account)(nil),                   // 26: guichet.channel.v1.Account
-	(*ChannelAddress)(nil),            // 27: guichet.channel.v1.ChannelAddress
-	(*OpenRequest)(nil),               // 28: guichet.channel.v1.OpenRequest
-	(*OpenResponse)(nil),              // 29: guichet.channel.v1.OpenResponse
-	(*CloseRequest)(nil),              // 30: guichet.channel.v1.CloseRequest
-	(*CloseResponse)(nil),             // 31: guichet.channel.v1.CloseResponse
-	(*HealthRequest)(nil),             // 32: guichet.channel.v1.HealthRequest
-	(*HealthResponse)(nil),            // 33: guichet.channel.v1.HealthResponse
-	(*DrainRequest)(nil),              // 34: guichet.channel.v1.DrainRequest
-	(*DrainResponse)(nil),             // 35: guichet.channel.v1.DrainResponse
-	(*WatchRequest)(nil),              // 36: guichet.channel.v1.WatchRequest
-	(*WatchResponse)(nil),             // 37: guichet.channel.v1.WatchResponse
-	(*HTTPRequest)(nil),               // 38: guichet.channel.v1.HTTPRequest
-	(*Header)(nil),                    // 39: guichet.channel.v1.Header
-	(*HTTPResponse)(nil),              // 40: guichet.channel.v1.HTTPResponse
-	(*Event)(nil),                     // 41: guichet.channel.v1.Event
-	(*Thread)(nil),                    // 42: guichet.channel.v1.Thread
-	(*Sender)(nil),                    // 43: guichet.channel.v1.Sender
-	(*Identity)(nil),                  // 44: guichet.channel.v1.Identity
-	(*Message)(nil),                   // 45: guichet.channel.v1.Message
-	(*ReplyToken)(nil),                // 46: guichet.channel.v1.ReplyToken
-	(*Attachment)(nil),                // 47: guichet.channel.v1.Attachment
-	(*Location)(nil),                  // 48: guichet.channel.v1.Location
-	(*Sticker)(nil),                   // 49: guichet.channel.v1.Sticker
-	(*ContactCard)(nil),               // 50: guichet.channel.v1.ContactCard
-	(*Edited)(nil),                    // 51: guichet.channel.v1.Edited
-	(*Deleted)(nil),                   // 52: guichet.channel.v1.Deleted
-	(*Reaction)(nil),                  // 53: guichet.channel.v1.Reaction
-	(*Postback)(nil),                  // 54: guichet.channel.v1.Postback
-	(*Status)(nil),                    // 55: guichet.channel.v1.Status
-	(*Read)(nil),                      // 56: guichet.channel.v1.Read
-	(*Typing)(nil),                    // 57: guichet.channel.v1.Typing
-	(*Blocked)(nil),                   // 58: guichet.channel.v1.Blocked
-	(*Unblocked)(nil),                 // 59: guichet.channel.v1.Unblocked
-	(*OptedOut)(nil),                  // 60: guichet.channel.v1.OptedOut
-	(*OptedIn)(nil),                   // 61: guichet.channel.v1.OptedIn
-	(*GroupJoined)(nil),               // 62: guichet.channel.v1.GroupJoined
-	(*GroupLeft)(nil),                 // 63: guichet.channel.v1.GroupLeft
-	(*IdentityChanged)(nil),           // 64: guichet.channel.v1.IdentityChanged
-	(*ConversationStarted)(nil),       // 65: guichet.channel.v1.ConversationStarted
-	(*ConversationEnded)(nil),         // 66: guichet.channel.v1.ConversationEnded
-	(*SurveyAnswered)(nil),            // 67: guichet.channel.v1.SurveyAnswered
-	(*LiveAgentRequested)(nil),        // 68: guichet.channel.v1.LiveAgentRequested
-	(*ThreadControl)(nil),             // 69: guichet.channel.v1.ThreadControl
-	(*Notice)(nil),                    // 70: guichet.channel.v1.Notice
-	(*Unknown)(nil),                   // 71: guichet.channel.v1.Unknown
-	(*SendRequest)(nil),               // 72: guichet.channel.v1.SendRequest
-	(*Choice)(nil),                    // 73: guichet.channel.v1.Choice
-	(*TemplateUse)(nil),               // 74: guichet.channel.v1.TemplateUse
-	(*Context)(nil),                   // 75: guichet.channel.v1.Context
-	(*Attempt)(nil),                   // 76: guichet.channel.v1.Attempt
-	(*Author)(nil),                    // 77: guichet.channel.v1.Author
-	(*OutgoingAttachment)(nil),        // 78: guichet.channel.v1.OutgoingAttachment
-	(*SendResponse)(nil),              // 79: guichet.channel.v1.SendResponse
-	(*Accepted)(nil),                  // 80: guichet.channel.v1.Accepted
-	(*Rejected)(nil),                  // 81: guichet.channel.v1.Rejected
-	(*WindowClosed)(nil),              // 82: guichet.channel.v1.WindowClosed
-	(*QuotaExhausted)(nil),            // 83: guichet.channel.v1.QuotaExhausted
-	(*RateLimited)(nil),               // 84: guichet.channel.v1.RateLimited
-	(*Retryable)(nil),                 // 85: guichet.channel.v1.Retryable
-	(*AuthenticationFailed)(nil),      // 86: guichet.channel.v1.AuthenticationFailed
-	(*AccountBlocked)(nil),            // 87: guichet.channel.v1.AccountBlocked
-	(*OutcomeUnknown)(nil),            // 88: guichet.channel.v1.OutcomeUnknown
-	(*ReconcileRequest)(nil),          // 89: guichet.channel.v1.ReconcileRequest
-	(*PullRequest)(nil),               // 90: guichet.channel.v1.PullRequest
-	(*PullResponse)(nil),              // 91: guichet.channel.v1.PullResponse
-	(*PullReached)(nil),               // 92: guichet.channel.v1.PullReached
-	(*PullEnded)(nil),                 // 93: guichet.channel.v1.PullEnded
-	(*RegisterRequest)(nil),           // 94: guichet.channel.v1.RegisterRequest
-	(*RegisterResponse)(nil),          // 95: guichet.channel.v1.RegisterResponse
-	(*UnregisterRequest)(nil),         // 96: guichet.channel.v1.UnregisterRequest
-	(*UnregisterResponse)(nil),        // 97: guichet.channel.v1.UnregisterResponse
-	(*CheckSubscriptionRequest)(nil),  // 98: guichet.channel.v1.CheckSubscriptionRequest
-	(*CheckSubscriptionResponse)(nil), // 99: guichet.channel.v1.CheckSubscriptionResponse
-	(*ListTemplatesRequest)(nil),      // 100: guichet.channel.v1.ListTemplatesRequest
-	(*ListTemplatesResponse)(nil),     // 101: guichet.channel.v1.ListTemplatesResponse
-	(*MessageTemplate)(nil),           // 102: guichet.channel.v1.MessageTemplate
-	(*SignalRequest)(nil),             // 103: guichet.channel.v1.SignalRequest
-	(*ReadSignal)(nil),                // 104: guichet.channel.v1.ReadSignal
-	(*AgentJoined)(nil),               // 105: guichet.channel.v1.AgentJoined
-	(*AgentLeft)(nil),                 // 106: guichet.channel.v1.AgentLeft
-	(*SignalResponse)(nil),            // 107: guichet.channel.v1.SignalResponse
-	(*FetchMediaRequest)(nil),         // 108: guichet.channel.v1.FetchMediaRequest
-	(*FetchMediaResponse)(nil),        // 109: guichet.channel.v1.FetchMediaResponse
-	(*MediaHead)(nil),                 // 110: guichet.channel.v1.MediaHead
-	(*MediaNotReady)(nil),             // 111: guichet.channel.v1.MediaNotReady
-	(*MediaGone)(nil),                 // 112: guichet.channel.v1.MediaGone
-	(*MediaRefused)(nil),              // 113: guichet.channel.v1.MediaRefused
-	(*FetchProfileRequest)(nil),       // 114: guichet.channel.v1.FetchProfileRequest
-	(*FetchProfileResponse)(nil),      // 115: guichet.channel.v1.FetchProfileResponse
-	(*ConnectRequest)(nil),            // 116: guichet.channel.v1.ConnectRequest
-	(*ConnectResponse)(nil),           // 117: guichet.channel.v1.ConnectResponse
-	(*LiveAccepted)(nil),              // 118: guichet.channel.v1.LiveAccepted
-	(*LivePayload)(nil),               // 119: guichet.channel.v1.LivePayload
-	(*LiveClosed)(nil),                // 120: guichet.channel.v1.LiveClosed
-	(*LiveCredit)(nil),                // 121: guichet.channel.v1.LiveCredit
-	(*ReceiveRequest)(nil),            // 122: guichet.channel.v1.ReceiveRequest
-	(*Cursor)(nil),                    // 123: guichet.channel.v1.Cursor
-	(*ReceiveResponse)(nil),           // 124: guichet.channel.v1.ReceiveResponse
-	(*GetStateRequest)(nil),           // 125: guichet.channel.v1.GetStateRequest
-	(*GetStateResponse)(nil),          // 126: guichet.channel.v1.GetStateResponse
-	(*SetStateRequest)(nil),           // 127: guichet.channel.v1.SetStateRequest
-	(*SetStateResponse)(nil),          // 128: guichet.channel.v1.SetStateResponse
-	(*ListStateRequest)(nil),          // 129: guichet.channel.v1.ListStateRequest
-	(*ListStateResponse)(nil),         // 130: guichet.channel.v1.ListStateResponse
-	(*KeysRequest)(nil),               // 131: guichet.channel.v1.KeysRequest
-	(*KeysResponse)(nil),              // 132: guichet.channel.v1.KeysResponse
-	(*PutMediaRequest)(nil),           // 133: guichet.channel.v1.PutMediaRequest
-	(*PutMediaHead)(nil),              // 134: guichet.channel.v1.PutMediaHead
-	(*PutMediaResponse)(nil),          // 135: guichet.channel.v1.PutMediaResponse
-	(*GetMediaRequest)(nil),           // 136: guichet.channel.v1.GetMediaRequest
-	(*GetMediaResponse)(nil),          // 137: guichet.channel.v1.GetMediaResponse
-	(*PublishMediaRequest)(nil),       // 138: guichet.channel.v1.PublishMediaRequest
-	(*PublishMediaResponse)(nil),      // 139: guichet.channel.v1.PublishMediaResponse
-	(*HistoryRequest)(nil),            // 140: guichet.channel.v1.HistoryRequest
-	(*HistoryResponse)(nil),           // 141: guichet.channel.v1.HistoryResponse
-	(*ThreadMessage)(nil),             // 142: guichet.channel.v1.ThreadMessage
-	(*ThreadAuthor)(nil),              // 143: guichet.channel.v1.ThreadAuthor
-	(*ThreadAttachment)(nil),          // 144: guichet.channel.v1.ThreadAttachment
-	(*ThreadStatusRequest)(nil),       // 145: guichet.channel.v1.ThreadStatusRequest
-	(*ThreadStatusResponse)(nil),      // 146: guichet.channel.v1.ThreadStatusResponse
-	(*WatchThreadsRequest)(nil),       // 147: guichet.channel.v1.WatchThreadsRequest
-	(*WatchThread)(nil),               // 148: guichet.channel.v1.WatchThread
-	(*WatchStop)(nil),                 // 149: guichet.channel.v1.WatchStop
-	(*WatchThreadsResponse)(nil),      // 150: guichet.channel.v1.WatchThreadsResponse
-	(*WatchLost)(nil),                 // 151: guichet.channel.v1.WatchLost
-	(*AvailabilityRequest)(nil),       // 152: guichet.channel.v1.AvailabilityRequest
-	(*AvailabilityResponse)(nil),      // 153: guichet.channel.v1.AvailabilityResponse
-	nil,                               // 154: guichet.channel.v1.ChannelAddress.AddressEntry
-	nil,                               // 155: guichet.channel.v1.Event.AddressEntry
-	nil,                               // 156: guichet.channel.v1.Postback.ParamsEntry
-	nil,                               // 157: guichet.channel.v1.ConversationStarted.ContextEntry
-	nil,                               // 158: guichet.channel.v1.SurveyAnswered.AnswersEntry
-	nil,                               // 159: guichet.channel.v1.SendRequest.AddressEntry
-	nil,                               // 160: guichet.channel.v1.TemplateUse.ValuesEntry
-	nil,                               // 161: guichet.channel.v1.AvailabilityRequest.AddressEntry
-	(*durationpb.Duration)(nil),       // 162: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),     // 163: google.protobuf.Timestamp
+	(*Translation)(nil),               // 15: guichet.channel.v1.Translation
+	(*Sentence)(nil),                  // 16: guichet.channel.v1.Sentence
+	(*Setting)(nil),                   // 17: guichet.channel.v1.Setting
+	(*Callback)(nil),                  // 18: guichet.channel.v1.Callback
+	(*Capabilities)(nil),              // 19: guichet.channel.v1.Capabilities
+	(*TextLimit)(nil),                 // 20: guichet.channel.v1.TextLimit
+	(*MediaLimit)(nil),                // 21: guichet.channel.v1.MediaLimit
+	(*ChoiceLimit)(nil),               // 22: guichet.channel.v1.ChoiceLimit
+	(*Rate)(nil),                      // 23: guichet.channel.v1.Rate
+	(*Verification)(nil),              // 24: guichet.channel.v1.Verification
+	(*ValidateRequest)(nil),           // 25: guichet.channel.v1.ValidateRequest
+	(*ValidateResponse)(nil),          // 26: guichet.channel.v1.ValidateResponse
+	(*Check)(nil),                     // 27: guichet.channel.v1.Check
+	(*Account)(nil),                   // 28: guichet.channel.v1.Account
+	(*ChannelAddress)(nil),            // 29: guichet.channel.v1.ChannelAddress
+	(*OpenRequest)(nil),               // 30: guichet.channel.v1.OpenRequest
+	(*OpenResponse)(nil),              // 31: guichet.channel.v1.OpenResponse
+	(*CloseRequest)(nil),              // 32: guichet.channel.v1.CloseRequest
+	(*CloseResponse)(nil),             // 33: guichet.channel.v1.CloseResponse
+	(*HealthRequest)(nil),             // 34: guichet.channel.v1.HealthRequest
+	(*HealthResponse)(nil),            // 35: guichet.channel.v1.HealthResponse
+	(*DrainRequest)(nil),              // 36: guichet.channel.v1.DrainRequest
+	(*DrainResponse)(nil),             // 37: guichet.channel.v1.DrainResponse
+	(*WatchRequest)(nil),              // 38: guichet.channel.v1.WatchRequest
+	(*WatchResponse)(nil),             // 39: guichet.channel.v1.WatchResponse
+	(*HTTPRequest)(nil),               // 40: guichet.channel.v1.HTTPRequest
+	(*Header)(nil),                    // 41: guichet.channel.v1.Header
+	(*HTTPResponse)(nil),              // 42: guichet.channel.v1.HTTPResponse
+	(*Event)(nil),                     // 43: guichet.channel.v1.Event
+	(*Thread)(nil),                    // 44: guichet.channel.v1.Thread
+	(*Sender)(nil),                    // 45: guichet.channel.v1.Sender
+	(*Identity)(nil),                  // 46: guichet.channel.v1.Identity
+	(*Message)(nil),                   // 47: guichet.channel.v1.Message
+	(*ReplyToken)(nil),                // 48: guichet.channel.v1.ReplyToken
+	(*Attachment)(nil),                // 49: guichet.channel.v1.Attachment
+	(*Location)(nil),                  // 50: guichet.channel.v1.Location
+	(*Sticker)(nil),                   // 51: guichet.channel.v1.Sticker
+	(*ContactCard)(nil),               // 52: guichet.channel.v1.ContactCard
+	(*Edited)(nil),                    // 53: guichet.channel.v1.Edited
+	(*Deleted)(nil),                   // 54: guichet.channel.v1.Deleted
+	(*Reaction)(nil),                  // 55: guichet.channel.v1.Reaction
+	(*Postback)(nil),                  // 56: guichet.channel.v1.Postback
+	(*Status)(nil),                    // 57: guichet.channel.v1.Status
+	(*Read)(nil),                      // 58: guichet.channel.v1.Read
+	(*Typing)(nil),                    // 59: guichet.channel.v1.Typing
+	(*Blocked)(nil),                   // 60: guichet.channel.v1.Blocked
+	(*Unblocked)(nil),                 // 61: guichet.channel.v1.Unblocked
+	(*OptedOut)(nil),                  // 62: guichet.channel.v1.OptedOut
+	(*OptedIn)(nil),                   // 63: guichet.channel.v1.OptedIn
+	(*GroupJoined)(nil),               // 64: guichet.channel.v1.GroupJoined
+	(*GroupLeft)(nil),                 // 65: guichet.channel.v1.GroupLeft
+	(*IdentityChanged)(nil),           // 66: guichet.channel.v1.IdentityChanged
+	(*ConversationStarted)(nil),       // 67: guichet.channel.v1.ConversationStarted
+	(*ConversationEnded)(nil),         // 68: guichet.channel.v1.ConversationEnded
+	(*SurveyAnswered)(nil),            // 69: guichet.channel.v1.SurveyAnswered
+	(*LiveAgentRequested)(nil),        // 70: guichet.channel.v1.LiveAgentRequested
+	(*ThreadControl)(nil),             // 71: guichet.channel.v1.ThreadControl
+	(*Notice)(nil),                    // 72: guichet.channel.v1.Notice
+	(*Unknown)(nil),                   // 73: guichet.channel.v1.Unknown
+	(*SendRequest)(nil),               // 74: guichet.channel.v1.SendRequest
+	(*Choice)(nil),                    // 75: guichet.channel.v1.Choice
+	(*TemplateUse)(nil),               // 76: guichet.channel.v1.TemplateUse
+	(*Context)(nil),                   // 77: guichet.channel.v1.Context
+	(*Attempt)(nil),                   // 78: guichet.channel.v1.Attempt
+	(*Author)(nil),                    // 79: guichet.channel.v1.Author
+	(*OutgoingAttachment)(nil),        // 80: guichet.channel.v1.OutgoingAttachment
+	(*SendResponse)(nil),              // 81: guichet.channel.v1.SendResponse
+	(*Accepted)(nil),                  // 82: guichet.channel.v1.Accepted
+	(*Rejected)(nil),                  // 83: guichet.channel.v1.Rejected
+	(*WindowClosed)(nil),              // 84: guichet.channel.v1.WindowClosed
+	(*QuotaExhausted)(nil),            // 85: guichet.channel.v1.QuotaExhausted
+	(*RateLimited)(nil),               // 86: guichet.channel.v1.RateLimited
+	(*Retryable)(nil),                 // 87: guichet.channel.v1.Retryable
+	(*AuthenticationFailed)(nil),      // 88: guichet.channel.v1.AuthenticationFailed
+	(*AccountBlocked)(nil),            // 89: guichet.channel.v1.AccountBlocked
+	(*OutcomeUnknown)(nil),            // 90: guichet.channel.v1.OutcomeUnknown
+	(*ReconcileRequest)(nil),          // 91: guichet.channel.v1.ReconcileRequest
+	(*PullRequest)(nil),               // 92: guichet.channel.v1.PullRequest
+	(*PullResponse)(nil),              // 93: guichet.channel.v1.PullResponse
+	(*PullReached)(nil),               // 94: guichet.channel.v1.PullReached
+	(*PullEnded)(nil),                 // 95: guichet.channel.v1.PullEnded
+	(*RegisterRequest)(nil),           // 96: guichet.channel.v1.RegisterRequest
+	(*RegisterResponse)(nil),          // 97: guichet.channel.v1.RegisterResponse
+	(*UnregisterRequest)(nil),         // 98: guichet.channel.v1.UnregisterRequest
+	(*UnregisterResponse)(nil),        // 99: guichet.channel.v1.UnregisterResponse
+	(*CheckSubscriptionRequest)(nil),  // 100: guichet.channel.v1.CheckSubscriptionRequest
+	(*CheckSubscriptionResponse)(nil), // 101: guichet.channel.v1.CheckSubscriptionResponse
+	(*ListTemplatesRequest)(nil),      // 102: guichet.channel.v1.ListTemplatesRequest
+	(*ListTemplatesResponse)(nil),     // 103: guichet.channel.v1.ListTemplatesResponse
+	(*MessageTemplate)(nil),           // 104: guichet.channel.v1.MessageTemplate
+	(*SignalRequest)(nil),             // 105: guichet.channel.v1.SignalRequest
+	(*ReadSignal)(nil),                // 106: guichet.channel.v1.ReadSignal
+	(*AgentJoined)(nil),               // 107: guichet.channel.v1.AgentJoined
+	(*AgentLeft)(nil),                 // 108: guichet.channel.v1.AgentLeft
+	(*SignalResponse)(nil),            // 109: guichet.channel.v1.SignalResponse
+	(*FetchMediaRequest)(nil),         // 110: guichet.channel.v1.FetchMediaRequest
+	(*FetchMediaResponse)(nil),        // 111: guichet.channel.v1.FetchMediaResponse
+	(*MediaHead)(nil),                 // 112: guichet.channel.v1.MediaHead
+	(*MediaNotReady)(nil),             // 113: guichet.channel.v1.MediaNotReady
+	(*MediaGone)(nil),                 // 114: guichet.channel.v1.MediaGone
+	(*MediaRefused)(nil),              // 115: guichet.channel.v1.MediaRefused
+	(*FetchProfileRequest)(nil),       // 116: guichet.channel.v1.FetchProfileRequest
+	(*FetchProfileResponse)(nil),      // 117: guichet.channel.v1.FetchProfileResponse
+	(*ConnectRequest)(nil),            // 118: guichet.channel.v1.ConnectRequest
+	(*ConnectResponse)(nil),           // 119: guichet.channel.v1.ConnectResponse
+	(*LiveAccepted)(nil),              // 120: guichet.channel.v1.LiveAccepted
+	(*LivePayload)(nil),               // 121: guichet.channel.v1.LivePayload
+	(*LiveClosed)(nil),                // 122: guichet.channel.v1.LiveClosed
+	(*LiveCredit)(nil),                // 123: guichet.channel.v1.LiveCredit
+	(*ReceiveRequest)(nil),            // 124: guichet.channel.v1.ReceiveRequest
+	(*Cursor)(nil),                    // 125: guichet.channel.v1.Cursor
+	(*ReceiveResponse)(nil),           // 126: guichet.channel.v1.ReceiveResponse
+	(*GetStateRequest)(nil),           // 127: guichet.channel.v1.GetStateRequest
+	(*GetStateResponse)(nil),          // 128: guichet.channel.v1.GetStateResponse
+	(*SetStateRequest)(nil),           // 129: guichet.channel.v1.SetStateRequest
+	(*SetStateResponse)(nil),          // 130: guichet.channel.v1.SetStateResponse
+	(*ListStateRequest)(nil),          // 131: guichet.channel.v1.ListStateRequest
+	(*ListStateResponse)(nil),         // 132: guichet.channel.v1.ListStateResponse
+	(*KeysRequest)(nil),               // 133: guichet.channel.v1.KeysRequest
+	(*KeysResponse)(nil),              // 134: guichet.channel.v1.KeysResponse
+	(*PutMediaRequest)(nil),           // 135: guichet.channel.v1.PutMediaRequest
+	(*PutMediaHead)(nil),              // 136: guichet.channel.v1.PutMediaHead
+	(*PutMediaResponse)(nil),          // 137: guichet.channel.v1.PutMediaResponse
+	(*GetMediaRequest)(nil),           // 138: guichet.channel.v1.GetMediaRequest
+	(*GetMediaResponse)(nil),          // 139: guichet.channel.v1.GetMediaResponse
+	(*PublishMediaRequest)(nil),       // 140: guichet.channel.v1.PublishMediaRequest
+	(*PublishMediaResponse)(nil),      // 141: guichet.channel.v1.PublishMediaResponse
+	(*HistoryRequest)(nil),            // 142: guichet.channel.v1.HistoryRequest
+	(*HistoryResponse)(nil),           // 143: guichet.channel.v1.HistoryResponse
+	(*ThreadMessage)(nil),             // 144: guichet.channel.v1.ThreadMessage
+	(*ThreadAuthor)(nil),              // 145: guichet.channel.v1.ThreadAuthor
+	(*ThreadAttachment)(nil),          // 146: guichet.channel.v1.ThreadAttachment
+	(*ThreadStatusRequest)(nil),       // 147: guichet.channel.v1.ThreadStatusRequest
+	(*ThreadStatusResponse)(nil),      // 148: guichet.channel.v1.ThreadStatusResponse
+	(*WatchThreadsRequest)(nil),       // 149: guichet.channel.v1.WatchThreadsRequest
+	(*WatchThread)(nil),               // 150: guichet.channel.v1.WatchThread
+	(*WatchStop)(nil),                 // 151: guichet.channel.v1.WatchStop
+	(*WatchThreadsResponse)(nil),      // 152: guichet.channel.v1.WatchThreadsResponse
+	(*WatchLost)(nil),                 // 153: guichet.channel.v1.WatchLost
+	(*AvailabilityRequest)(nil),       // 154: guichet.channel.v1.AvailabilityRequest
+	(*AvailabilityResponse)(nil),      // 155: guichet.channel.v1.AvailabilityResponse
+	nil,                               // 156: guichet.channel.v1.Translation.TextsEntry
+	nil,                               // 157: guichet.channel.v1.ChannelAddress.AddressEntry
+	nil,                               // 158: guichet.channel.v1.Event.AddressEntry
+	nil,                               // 159: guichet.channel.v1.Postback.ParamsEntry
+	nil,                               // 160: guichet.channel.v1.ConversationStarted.ContextEntry
+	nil,                               // 161: guichet.channel.v1.SurveyAnswered.AnswersEntry
+	nil,                               // 162: guichet.channel.v1.SendRequest.AddressEntry
+	nil,                               // 163: guichet.channel.v1.TemplateUse.ValuesEntry
+	nil,                               // 164: guichet.channel.v1.AvailabilityRequest.AddressEntry
+	(*durationpb.Duration)(nil),       // 165: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),     // 166: google.protobuf.Timestamp
 }
 var file_channel_proto_depIdxs = []int32{
-	15,  // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
-	15,  // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
-	16,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
-	17,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
-	22,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
-	18,  // 5: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
-	19,  // 6: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
-	1,   // 7: guichet.channel.v1.Capabilities.media_transport:type_name -> guichet.channel.v1.MediaTransport
-	162, // 8: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
-	162, // 9: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
-	0,   // 10: guichet.channel.v1.Capabilities.formats:type_name -> guichet.channel.v1.TextFormat
-	162, // 11: guichet.channel.v1.Capabilities.typing_lasts:type_name -> google.protobuf.Duration
-	20,  // 12: guichet.channel.v1.Capabilities.choices:type_name -> guichet.channel.v1.ChoiceLimit
-	21,  // 13: guichet.channel.v1.Capabilities.rates:type_name -> guichet.channel.v1.Rate
-	2,   // 14: guichet.channel.v1.TextLimit.unit:type_name -> guichet.channel.v1.TextLimit.Unit
-	7,   // 15: guichet.channel.v1.Rate.scope:type_name -> guichet.channel.v1.RateLimited.Scope
-	162, // 16: guichet.channel.v1.Rate.per:type_name -> google.protobuf.Duration
-	26,  // 17: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
-	25,  // 18: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
-	3,   // 19: guichet.channel.v1.Check.state:type_name -> guichet.channel.v1.Check.State
-	27,  // 20: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
-	154, // 21: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
-	26,  // 22: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
-	39,  // 23: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
-	163, // 24: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
-	39,  // 25: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
-	41,  // 26: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
-	155, // 27: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
-	163, // 28: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
-	42,  // 29: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
-	43,  // 30: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
-	45,  // 31: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
-	51,  // 32: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
-	52,  // 33: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
-	53,  // 34: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
-	54,  // 35: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
-	55,  // 36: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
-	56,  // 37: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
-	57,  // 38: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
-	45,  // 39: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
-	58,  // 40: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
-	59,  // 41: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
-	60,  // 42: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
-	61,  // 43: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
-	62,  // 44: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
-	63,  // 45: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
-	64,  // 46: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
-	65,  // 47: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
-	66,  // 48: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	67,  // 49: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
-	68,  // 50: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
-	70,  // 51: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
-	71,  // 52: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
-	69,  // 53: guichet.channel.v1.Event.thread_control:type_name -> guichet.channel.v1.ThreadControl
-	44,  // 54: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
-	47,  // 55: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
-	48,  // 56: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
-	49,  // 57: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
-	46,  // 58: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	50,  // 59: guichet.channel.v1.Message.contacts:type_name -> guichet.channel.v1.ContactCard
-	0,   // 60: guichet.channel.v1.Message.format:type_name -> guichet.channel.v1.TextFormat
-	163, // 61: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
-	162, // 62: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
-	163, // 63: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
-	163, // 64: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
-	46,  // 65: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	156, // 66: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
-	46,  // 67: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	4,   // 68: guichet.channel.v1.Status.state:type_name -> guichet.channel.v1.Status.State
-	163, // 69: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
-	46,  // 70: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	44,  // 71: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
-	46,  // 72: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	44,  // 73: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
-	44,  // 74: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
-	44,  // 75: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
-	157, // 76: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
-	158, // 77: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
-	46,  // 78: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	159, // 79: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
-	42,  // 80: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
-	44,  // 81: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
-	78,  // 82: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
-	77,  // 83: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
-	75,  // 84: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
-	76,  // 85: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
-	74,  // 86: guichet.channel.v1.SendRequest.template:type_name -> guichet.channel.v1.TemplateUse
-	73,  // 87: guichet.channel.v1.SendRequest.choices:type_name -> guichet.channel.v1.Choice
-	0,   // 88: guichet.channel.v1.SendRequest.format:type_name -> guichet.channel.v1.TextFormat
-	160, // 89: guichet.channel.v1.TemplateUse.values:type_name -> guichet.channel.v1.TemplateUse.ValuesEntry
-	46,  // 90: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
-	162, // 91: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
-	163, // 92: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
-	163, // 93: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
-	75,  // 94: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
-	5,   // 95: guichet.channel.v1.Author.kind:type_name -> guichet.channel.v1.Author.Kind
-	80,  // 96: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
-	81,  // 97: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
-	82,  // 98: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
-	83,  // 99: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
-	84,  // 100: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
-	85,  // 101: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
-	86,  // 102: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
-	87,  // 103: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
-	88,  // 104: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
-	6,   // 105: guichet.channel.v1.Rejected.cause:type_name -> guichet.channel.v1.Rejected.Cause
-	162, // 106: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
-	7,   // 107: guichet.channel.v1.RateLimited.scope:type_name -> guichet.channel.v1.RateLimited.Scope
-	162, // 108: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
-	72,  // 109: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
-	92,  // 110: guichet.channel.v1.PullResponse.reached:type_name -> guichet.channel.v1.PullReached
-	93,  // 111: guichet.channel.v1.PullResponse.ended:type_name -> guichet.channel.v1.PullEnded
-	8,   // 112: guichet.channel.v1.PullEnded.cause:type_name -> guichet.channel.v1.PullEnded.Cause
-	162, // 113: guichet.channel.v1.PullEnded.after:type_name -> google.protobuf.Duration
-	25,  // 114: guichet.channel.v1.RegisterResponse.checks:type_name -> guichet.channel.v1.Check
-	25,  // 115: guichet.channel.v1.CheckSubscriptionResponse.checks:type_name -> guichet.channel.v1.Check
-	163, // 116: guichet.channel.v1.CheckSubscriptionResponse.last_failure_at:type_name -> google.protobuf.Timestamp
-	102, // 117: guichet.channel.v1.ListTemplatesResponse.templates:type_name -> guichet.channel.v1.MessageTemplate
-	9,   // 118: guichet.channel.v1.MessageTemplate.status:type_name -> guichet.channel.v1.MessageTemplate.Status
-	42,  // 119: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
-	44,  // 120: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
-	57,  // 121: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
-	104, // 122: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
-	105, // 123: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
-	106, // 124: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
-	66,  // 125: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
-	5,   // 126: guichet.channel.v1.AgentJoined.kind:type_name -> guichet.channel.v1.Author.Kind
-	110, // 127: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	111, // 128: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
-	112, // 129: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
-	113, // 130: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
-	162, // 131: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
-	44,  // 132: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
-	42,  // 133: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
-	38,  // 134: guichet.channel.v1.ConnectRequest.opened:type_name -> guichet.channel.v1.HTTPRequest
-	119, // 135: guichet.channel.v1.ConnectRequest.payload:type_name -> guichet.channel.v1.LivePayload
-	120, // 136: guichet.channel.v1.ConnectRequest.closed:type_name -> guichet.channel.v1.LiveClosed
-	121, // 137: guichet.channel.v1.ConnectRequest.credit:type_name -> guichet.channel.v1.LiveCredit
-	118, // 138: guichet.channel.v1.ConnectResponse.accepted:type_name -> guichet.channel.v1.LiveAccepted
-	40,  // 139: guichet.channel.v1.ConnectResponse.refused:type_name -> guichet.channel.v1.HTTPResponse
-	119, // 140: guichet.channel.v1.ConnectResponse.payload:type_name -> guichet.channel.v1.LivePayload
-	120, // 141: guichet.channel.v1.ConnectResponse.closed:type_name -> guichet.channel.v1.LiveClosed
-	121, // 142: guichet.channel.v1.ConnectResponse.credit:type_name -> guichet.channel.v1.LiveCredit
-	41,  // 143: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
-	123, // 144: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
-	163, // 145: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
-	134, // 146: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
-	110, // 147: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
-	162, // 148: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
-	163, // 149: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
-	42,  // 150: guichet.channel.v1.HistoryRequest.thread:type_name -> guichet.channel.v1.Thread
-	142, // 151: guichet.channel.v1.HistoryResponse.messages:type_name -> guichet.channel.v1.ThreadMessage
-	143, // 152: guichet.channel.v1.ThreadMessage.author:type_name -> guichet.channel.v1.ThreadAuthor
-	144, // 153: guichet.channel.v1.ThreadMessage.attachments:type_name -> guichet.channel.v1.ThreadAttachment
-	163, // 154: guichet.channel.v1.ThreadMessage.created_at:type_name -> google.protobuf.Timestamp
-	10,  // 155: guichet.channel.v1.ThreadAuthor.kind:type_name -> guichet.channel.v1.ThreadAuthor.Kind
-	11,  // 156: guichet.channel.v1.ThreadAttachment.state:type_name -> guichet.channel.v1.ThreadAttachment.State
-	42,  // 157: guichet.channel.v1.ThreadStatusRequest.thread:type_name -> guichet.channel.v1.Thread
-	12,  // 158: guichet.channel.v1.ThreadStatusResponse.state:type_name -> guichet.channel.v1.ThreadStatusResponse.State
-	162, // 159: guichet.channel.v1.ThreadStatusResponse.expected_wait:type_name -> google.protobuf.Duration
-	148, // 160: guichet.channel.v1.WatchThreadsRequest.start:type_name -> guichet.channel.v1.WatchThread
-	149, // 161: guichet.channel.v1.WatchThreadsRequest.stop:type_name -> guichet.channel.v1.WatchStop
-	42,  // 162: guichet.channel.v1.WatchThread.thread:type_name -> guichet.channel.v1.Thread
-	142, // 163: guichet.channel.v1.WatchThreadsResponse.message:type_name -> guichet.channel.v1.ThreadMessage
-	146, // 164: guichet.channel.v1.WatchThreadsResponse.status:type_name -> guichet.channel.v1.ThreadStatusResponse
-	151, // 165: guichet.channel.v1.WatchThreadsResponse.lost:type_name -> guichet.channel.v1.WatchLost
-	161, // 166: guichet.channel.v1.AvailabilityRequest.address:type_name -> guichet.channel.v1.AvailabilityRequest.AddressEntry
-	163, // 167: guichet.channel.v1.AvailabilityResponse.opens_at:type_name -> google.protobuf.Timestamp
-	162, // 168: guichet.channel.v1.AvailabilityResponse.expected_wait:type_name -> google.protobuf.Duration
-	13,  // 169: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
-	23,  // 170: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
-	28,  // 171: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
-	30,  // 172: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
-	72,  // 173: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
-	32,  // 174: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
-	34,  // 175: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
-	36,  // 176: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
-	38,  // 177: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
-	108, // 178: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
-	114, // 179: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
-	103, // 180: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
-	116, // 181: guichet.channel.v1.Live.Connect:input_type -> guichet.channel.v1.ConnectRequest
-	89,  // 182: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
-	90,  // 183: guichet.channel.v1.Pull.Pull:input_type -> guichet.channel.v1.PullRequest
-	94,  // 184: guichet.channel.v1.Registration.Register:input_type -> guichet.channel.v1.RegisterRequest
-	96,  // 185: guichet.channel.v1.Registration.Unregister:input_type -> guichet.channel.v1.UnregisterRequest
-	98,  // 186: guichet.channel.v1.Registration.CheckSubscription:input_type -> guichet.channel.v1.CheckSubscriptionRequest
-	100, // 187: guichet.channel.v1.Templates.ListTemplates:input_type -> guichet.channel.v1.ListTemplatesRequest
-	122, // 188: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
-	125, // 189: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
-	127, // 190: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
-	129, // 191: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
-	131, // 192: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
-	133, // 193: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
-	136, // 194: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
-	138, // 195: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
-	140, // 196: guichet.channel.v1.Conversations.History:input_type -> guichet.channel.v1.HistoryRequest
-	145, // 197: guichet.channel.v1.Conversations.ThreadStatus:input_type -> guichet.channel.v1.ThreadStatusRequest
-	147, // 198: guichet.channel.v1.Conversations.WatchThreads:input_type -> guichet.channel.v1.WatchThreadsRequest
-	152, // 199: guichet.channel.v1.Conversations.Availability:input_type -> guichet.channel.v1.AvailabilityRequest
-	14,  // 200: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
-	24,  // 201: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
-	29,  // 202: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
-	31,  // 203: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
-	79,  // 204: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
-	33,  // 205: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
-	35,  // 206: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
-	37,  // 207: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
-	40,  // 208: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
-	109, // 209: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
-	115, // 210: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
-	107, // 211: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
-	117, // 212: guichet.channel.v1.Live.Connect:output_type -> guichet.channel.v1.ConnectResponse
-	79,  // 213: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
-	91,  // 214: guichet.channel.v1.Pull.Pull:output_type -> guichet.channel.v1.PullResponse
-	95,  // 215: guichet.channel.v1.Registration.Register:output_type -> guichet.channel.v1.RegisterResponse
-	97,  // 216: guichet.channel.v1.Registration.Unregister:output_type -> guichet.channel.v1.UnregisterResponse
-	99,  // 217: guichet.channel.v1.Registration.CheckSubscription:output_type -> guichet.channel.v1.CheckSubscriptionResponse
-	101, // 218: guichet.channel.v1.Templates.ListTemplates:output_type -> guichet.channel.v1.ListTemplatesResponse
-	124, // 219: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
-	126, // 220: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
-	128, // 221: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
-	130, // 222: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
-	132, // 223: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
-	135, // 224: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
-	137, // 225: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
-	139, // 226: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
-	141, // 227: guichet.channel.v1.Conversations.History:output_type -> guichet.channel.v1.HistoryResponse
-	146, // 228: guichet.channel.v1.Conversations.ThreadStatus:output_type -> guichet.channel.v1.ThreadStatusResponse
-	150, // 229: guichet.channel.v1.Conversations.WatchThreads:output_type -> guichet.channel.v1.WatchThreadsResponse
-	153, // 230: guichet.channel.v1.Conversations.Availability:output_type -> guichet.channel.v1.AvailabilityResponse
-	200, // [200:231] is the sub-list for method output_type
-	169, // [169:200] is the sub-list for method input_type
-	169, // [169:169] is the sub-list for extension type_name
-	169, // [169:169] is the sub-list for extension extendee
-	0,   // [0:169] is the sub-list for field type_name
+	17,  // 0: guichet.channel.v1.Manifest.settings:type_name -> guichet.channel.v1.Setting
+	17,  // 1: guichet.channel.v1.Manifest.address:type_name -> guichet.channel.v1.Setting
+	18,  // 2: guichet.channel.v1.Manifest.callbacks:type_name -> guichet.channel.v1.Callback
+	19,  // 3: guichet.channel.v1.Manifest.capabilities:type_name -> guichet.channel.v1.Capabilities
+	24,  // 4: guichet.channel.v1.Manifest.verification:type_name -> guichet.channel.v1.Verification
+	15,  // 5: guichet.channel.v1.Manifest.translations:type_name -> guichet.channel.v1.Translation
+	156, // 6: guichet.channel.v1.Translation.texts:type_name -> guichet.channel.v1.Translation.TextsEntry
+	20,  // 7: guichet.channel.v1.Capabilities.text:type_name -> guichet.channel.v1.TextLimit
+	21,  // 8: guichet.channel.v1.Capabilities.media:type_name -> guichet.channel.v1.MediaLimit
+	1,   // 9: guichet.channel.v1.Capabilities.media_transport:type_name -> guichet.channel.v1.MediaTransport
+	165, // 10: guichet.channel.v1.Capabilities.window:type_name -> google.protobuf.Duration
+	165, // 11: guichet.channel.v1.Capabilities.redelivery:type_name -> google.protobuf.Duration
+	0,   // 12: guichet.channel.v1.Capabilities.formats:type_name -> guichet.channel.v1.TextFormat
+	165, // 13: guichet.channel.v1.Capabilities.typing_lasts:type_name -> google.protobuf.Duration
+	22,  // 14: guichet.channel.v1.Capabilities.choices:type_name -> guichet.channel.v1.ChoiceLimit
+	23,  // 15: guichet.channel.v1.Capabilities.rates:type_name -> guichet.channel.v1.Rate
+	2,   // 16: guichet.channel.v1.TextLimit.unit:type_name -> guichet.channel.v1.TextLimit.Unit
+	7,   // 17: guichet.channel.v1.Rate.scope:type_name -> guichet.channel.v1.RateLimited.Scope
+	165, // 18: guichet.channel.v1.Rate.per:type_name -> google.protobuf.Duration
+	28,  // 19: guichet.channel.v1.ValidateRequest.account:type_name -> guichet.channel.v1.Account
+	27,  // 20: guichet.channel.v1.ValidateResponse.checks:type_name -> guichet.channel.v1.Check
+	3,   // 21: guichet.channel.v1.Check.state:type_name -> guichet.channel.v1.Check.State
+	16,  // 22: guichet.channel.v1.Check.detail_sentences:type_name -> guichet.channel.v1.Sentence
+	16,  // 23: guichet.channel.v1.Check.fix_sentences:type_name -> guichet.channel.v1.Sentence
+	29,  // 24: guichet.channel.v1.Account.channels:type_name -> guichet.channel.v1.ChannelAddress
+	157, // 25: guichet.channel.v1.ChannelAddress.address:type_name -> guichet.channel.v1.ChannelAddress.AddressEntry
+	28,  // 26: guichet.channel.v1.OpenRequest.account:type_name -> guichet.channel.v1.Account
+	41,  // 27: guichet.channel.v1.HTTPRequest.headers:type_name -> guichet.channel.v1.Header
+	166, // 28: guichet.channel.v1.HTTPRequest.received_at:type_name -> google.protobuf.Timestamp
+	41,  // 29: guichet.channel.v1.HTTPResponse.headers:type_name -> guichet.channel.v1.Header
+	43,  // 30: guichet.channel.v1.HTTPResponse.events:type_name -> guichet.channel.v1.Event
+	158, // 31: guichet.channel.v1.Event.address:type_name -> guichet.channel.v1.Event.AddressEntry
+	166, // 32: guichet.channel.v1.Event.occurred_at:type_name -> google.protobuf.Timestamp
+	44,  // 33: guichet.channel.v1.Event.thread:type_name -> guichet.channel.v1.Thread
+	45,  // 34: guichet.channel.v1.Event.sender:type_name -> guichet.channel.v1.Sender
+	47,  // 35: guichet.channel.v1.Event.message:type_name -> guichet.channel.v1.Message
+	53,  // 36: guichet.channel.v1.Event.edited:type_name -> guichet.channel.v1.Edited
+	54,  // 37: guichet.channel.v1.Event.deleted:type_name -> guichet.channel.v1.Deleted
+	55,  // 38: guichet.channel.v1.Event.reaction:type_name -> guichet.channel.v1.Reaction
+	56,  // 39: guichet.channel.v1.Event.postback:type_name -> guichet.channel.v1.Postback
+	57,  // 40: guichet.channel.v1.Event.status:type_name -> guichet.channel.v1.Status
+	58,  // 41: guichet.channel.v1.Event.read:type_name -> guichet.channel.v1.Read
+	59,  // 42: guichet.channel.v1.Event.typing:type_name -> guichet.channel.v1.Typing
+	47,  // 43: guichet.channel.v1.Event.echo:type_name -> guichet.channel.v1.Message
+	60,  // 44: guichet.channel.v1.Event.blocked:type_name -> guichet.channel.v1.Blocked
+	61,  // 45: guichet.channel.v1.Event.unblocked:type_name -> guichet.channel.v1.Unblocked
+	62,  // 46: guichet.channel.v1.Event.opted_out:type_name -> guichet.channel.v1.OptedOut
+	63,  // 47: guichet.channel.v1.Event.opted_in:type_name -> guichet.channel.v1.OptedIn
+	64,  // 48: guichet.channel.v1.Event.group_joined:type_name -> guichet.channel.v1.GroupJoined
+	65,  // 49: guichet.channel.v1.Event.group_left:type_name -> guichet.channel.v1.GroupLeft
+	66,  // 50: guichet.channel.v1.Event.identity_changed:type_name -> guichet.channel.v1.IdentityChanged
+	67,  // 51: guichet.channel.v1.Event.conversation_started:type_name -> guichet.channel.v1.ConversationStarted
+	68,  // 52: guichet.channel.v1.Event.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	69,  // 53: guichet.channel.v1.Event.survey_answered:type_name -> guichet.channel.v1.SurveyAnswered
+	70,  // 54: guichet.channel.v1.Event.live_agent_requested:type_name -> guichet.channel.v1.LiveAgentRequested
+	72,  // 55: guichet.channel.v1.Event.notice:type_name -> guichet.channel.v1.Notice
+	73,  // 56: guichet.channel.v1.Event.unknown:type_name -> guichet.channel.v1.Unknown
+	71,  // 57: guichet.channel.v1.Event.thread_control:type_name -> guichet.channel.v1.ThreadControl
+	46,  // 58: guichet.channel.v1.Sender.identities:type_name -> guichet.channel.v1.Identity
+	49,  // 59: guichet.channel.v1.Message.attachments:type_name -> guichet.channel.v1.Attachment
+	50,  // 60: guichet.channel.v1.Message.location:type_name -> guichet.channel.v1.Location
+	51,  // 61: guichet.channel.v1.Message.sticker:type_name -> guichet.channel.v1.Sticker
+	48,  // 62: guichet.channel.v1.Message.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	52,  // 63: guichet.channel.v1.Message.contacts:type_name -> guichet.channel.v1.ContactCard
+	0,   // 64: guichet.channel.v1.Message.format:type_name -> guichet.channel.v1.TextFormat
+	166, // 65: guichet.channel.v1.ReplyToken.expires_at:type_name -> google.protobuf.Timestamp
+	165, // 66: guichet.channel.v1.Attachment.duration:type_name -> google.protobuf.Duration
+	166, // 67: guichet.channel.v1.Attachment.expires_at:type_name -> google.protobuf.Timestamp
+	166, // 68: guichet.channel.v1.Edited.edited_at:type_name -> google.protobuf.Timestamp
+	48,  // 69: guichet.channel.v1.Edited.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	159, // 70: guichet.channel.v1.Postback.params:type_name -> guichet.channel.v1.Postback.ParamsEntry
+	48,  // 71: guichet.channel.v1.Postback.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	4,   // 72: guichet.channel.v1.Status.state:type_name -> guichet.channel.v1.Status.State
+	166, // 73: guichet.channel.v1.Read.up_to:type_name -> google.protobuf.Timestamp
+	48,  // 74: guichet.channel.v1.Unblocked.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	46,  // 75: guichet.channel.v1.GroupJoined.members:type_name -> guichet.channel.v1.Identity
+	48,  // 76: guichet.channel.v1.GroupJoined.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	46,  // 77: guichet.channel.v1.GroupLeft.members:type_name -> guichet.channel.v1.Identity
+	46,  // 78: guichet.channel.v1.IdentityChanged.former:type_name -> guichet.channel.v1.Identity
+	46,  // 79: guichet.channel.v1.IdentityChanged.current:type_name -> guichet.channel.v1.Identity
+	160, // 80: guichet.channel.v1.ConversationStarted.context:type_name -> guichet.channel.v1.ConversationStarted.ContextEntry
+	161, // 81: guichet.channel.v1.SurveyAnswered.answers:type_name -> guichet.channel.v1.SurveyAnswered.AnswersEntry
+	48,  // 82: guichet.channel.v1.Unknown.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	162, // 83: guichet.channel.v1.SendRequest.address:type_name -> guichet.channel.v1.SendRequest.AddressEntry
+	44,  // 84: guichet.channel.v1.SendRequest.thread:type_name -> guichet.channel.v1.Thread
+	46,  // 85: guichet.channel.v1.SendRequest.recipient:type_name -> guichet.channel.v1.Identity
+	80,  // 86: guichet.channel.v1.SendRequest.attachments:type_name -> guichet.channel.v1.OutgoingAttachment
+	79,  // 87: guichet.channel.v1.SendRequest.author:type_name -> guichet.channel.v1.Author
+	77,  // 88: guichet.channel.v1.SendRequest.context:type_name -> guichet.channel.v1.Context
+	78,  // 89: guichet.channel.v1.SendRequest.previous:type_name -> guichet.channel.v1.Attempt
+	76,  // 90: guichet.channel.v1.SendRequest.template:type_name -> guichet.channel.v1.TemplateUse
+	75,  // 91: guichet.channel.v1.SendRequest.choices:type_name -> guichet.channel.v1.Choice
+	0,   // 92: guichet.channel.v1.SendRequest.format:type_name -> guichet.channel.v1.TextFormat
+	163, // 93: guichet.channel.v1.TemplateUse.values:type_name -> guichet.channel.v1.TemplateUse.ValuesEntry
+	48,  // 94: guichet.channel.v1.Context.reply_token:type_name -> guichet.channel.v1.ReplyToken
+	165, // 95: guichet.channel.v1.Context.reply_token_age:type_name -> google.protobuf.Duration
+	166, // 96: guichet.channel.v1.Context.last_inbound_at:type_name -> google.protobuf.Timestamp
+	166, // 97: guichet.channel.v1.Attempt.started_at:type_name -> google.protobuf.Timestamp
+	77,  // 98: guichet.channel.v1.Attempt.context:type_name -> guichet.channel.v1.Context
+	5,   // 99: guichet.channel.v1.Author.kind:type_name -> guichet.channel.v1.Author.Kind
+	82,  // 100: guichet.channel.v1.SendResponse.accepted:type_name -> guichet.channel.v1.Accepted
+	83,  // 101: guichet.channel.v1.SendResponse.rejected:type_name -> guichet.channel.v1.Rejected
+	84,  // 102: guichet.channel.v1.SendResponse.window_closed:type_name -> guichet.channel.v1.WindowClosed
+	85,  // 103: guichet.channel.v1.SendResponse.quota_exhausted:type_name -> guichet.channel.v1.QuotaExhausted
+	86,  // 104: guichet.channel.v1.SendResponse.rate_limited:type_name -> guichet.channel.v1.RateLimited
+	87,  // 105: guichet.channel.v1.SendResponse.retryable:type_name -> guichet.channel.v1.Retryable
+	88,  // 106: guichet.channel.v1.SendResponse.authentication_failed:type_name -> guichet.channel.v1.AuthenticationFailed
+	89,  // 107: guichet.channel.v1.SendResponse.account_blocked:type_name -> guichet.channel.v1.AccountBlocked
+	90,  // 108: guichet.channel.v1.SendResponse.unknown:type_name -> guichet.channel.v1.OutcomeUnknown
+	6,   // 109: guichet.channel.v1.Rejected.cause:type_name -> guichet.channel.v1.Rejected.Cause
+	165, // 110: guichet.channel.v1.RateLimited.after:type_name -> google.protobuf.Duration
+	7,   // 111: guichet.channel.v1.RateLimited.scope:type_name -> guichet.channel.v1.RateLimited.Scope
+	165, // 112: guichet.channel.v1.Retryable.after:type_name -> google.protobuf.Duration
+	74,  // 113: guichet.channel.v1.ReconcileRequest.send:type_name -> guichet.channel.v1.SendRequest
+	94,  // 114: guichet.channel.v1.PullResponse.reached:type_name -> guichet.channel.v1.PullReached
+	95,  // 115: guichet.channel.v1.PullResponse.ended:type_name -> guichet.channel.v1.PullEnded
+	8,   // 116: guichet.channel.v1.PullEnded.cause:type_name -> guichet.channel.v1.PullEnded.Cause
+	165, // 117: guichet.channel.v1.PullEnded.after:type_name -> google.protobuf.Duration
+	27,  // 118: guichet.channel.v1.RegisterResponse.checks:type_name -> guichet.channel.v1.Check
+	27,  // 119: guichet.channel.v1.CheckSubscriptionResponse.checks:type_name -> guichet.channel.v1.Check
+	166, // 120: guichet.channel.v1.CheckSubscriptionResponse.last_failure_at:type_name -> google.protobuf.Timestamp
+	104, // 121: guichet.channel.v1.ListTemplatesResponse.templates:type_name -> guichet.channel.v1.MessageTemplate
+	9,   // 122: guichet.channel.v1.MessageTemplate.status:type_name -> guichet.channel.v1.MessageTemplate.Status
+	44,  // 123: guichet.channel.v1.SignalRequest.thread:type_name -> guichet.channel.v1.Thread
+	46,  // 124: guichet.channel.v1.SignalRequest.recipient:type_name -> guichet.channel.v1.Identity
+	59,  // 125: guichet.channel.v1.SignalRequest.typing:type_name -> guichet.channel.v1.Typing
+	106, // 126: guichet.channel.v1.SignalRequest.read:type_name -> guichet.channel.v1.ReadSignal
+	107, // 127: guichet.channel.v1.SignalRequest.agent_joined:type_name -> guichet.channel.v1.AgentJoined
+	108, // 128: guichet.channel.v1.SignalRequest.agent_left:type_name -> guichet.channel.v1.AgentLeft
+	68,  // 129: guichet.channel.v1.SignalRequest.conversation_ended:type_name -> guichet.channel.v1.ConversationEnded
+	5,   // 130: guichet.channel.v1.AgentJoined.kind:type_name -> guichet.channel.v1.Author.Kind
+	112, // 131: guichet.channel.v1.FetchMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	113, // 132: guichet.channel.v1.FetchMediaResponse.not_ready:type_name -> guichet.channel.v1.MediaNotReady
+	114, // 133: guichet.channel.v1.FetchMediaResponse.gone:type_name -> guichet.channel.v1.MediaGone
+	115, // 134: guichet.channel.v1.FetchMediaResponse.refused:type_name -> guichet.channel.v1.MediaRefused
+	165, // 135: guichet.channel.v1.MediaNotReady.after:type_name -> google.protobuf.Duration
+	46,  // 136: guichet.channel.v1.FetchProfileRequest.identity:type_name -> guichet.channel.v1.Identity
+	44,  // 137: guichet.channel.v1.FetchProfileRequest.thread:type_name -> guichet.channel.v1.Thread
+	40,  // 138: guichet.channel.v1.ConnectRequest.opened:type_name -> guichet.channel.v1.HTTPRequest
+	121, // 139: guichet.channel.v1.ConnectRequest.payload:type_name -> guichet.channel.v1.LivePayload
+	122, // 140: guichet.channel.v1.ConnectRequest.closed:type_name -> guichet.channel.v1.LiveClosed
+	123, // 141: guichet.channel.v1.ConnectRequest.credit:type_name -> guichet.channel.v1.LiveCredit
+	120, // 142: guichet.channel.v1.ConnectResponse.accepted:type_name -> guichet.channel.v1.LiveAccepted
+	42,  // 143: guichet.channel.v1.ConnectResponse.refused:type_name -> guichet.channel.v1.HTTPResponse
+	121, // 144: guichet.channel.v1.ConnectResponse.payload:type_name -> guichet.channel.v1.LivePayload
+	122, // 145: guichet.channel.v1.ConnectResponse.closed:type_name -> guichet.channel.v1.LiveClosed
+	123, // 146: guichet.channel.v1.ConnectResponse.credit:type_name -> guichet.channel.v1.LiveCredit
+	43,  // 147: guichet.channel.v1.ReceiveRequest.events:type_name -> guichet.channel.v1.Event
+	125, // 148: guichet.channel.v1.ReceiveRequest.cursor:type_name -> guichet.channel.v1.Cursor
+	166, // 149: guichet.channel.v1.KeysResponse.fetched_at:type_name -> google.protobuf.Timestamp
+	136, // 150: guichet.channel.v1.PutMediaRequest.head:type_name -> guichet.channel.v1.PutMediaHead
+	112, // 151: guichet.channel.v1.GetMediaResponse.head:type_name -> guichet.channel.v1.MediaHead
+	165, // 152: guichet.channel.v1.PublishMediaRequest.valid_for:type_name -> google.protobuf.Duration
+	166, // 153: guichet.channel.v1.PublishMediaResponse.expires_at:type_name -> google.protobuf.Timestamp
+	44,  // 154: guichet.channel.v1.HistoryRequest.thread:type_name -> guichet.channel.v1.Thread
+	144, // 155: guichet.channel.v1.HistoryResponse.messages:type_name -> guichet.channel.v1.ThreadMessage
+	145, // 156: guichet.channel.v1.ThreadMessage.author:type_name -> guichet.channel.v1.ThreadAuthor
+	146, // 157: guichet.channel.v1.ThreadMessage.attachments:type_name -> guichet.channel.v1.ThreadAttachment
+	166, // 158: guichet.channel.v1.ThreadMessage.created_at:type_name -> google.protobuf.Timestamp
+	10,  // 159: guichet.channel.v1.ThreadAuthor.kind:type_name -> guichet.channel.v1.ThreadAuthor.Kind
+	11,  // 160: guichet.channel.v1.ThreadAttachment.state:type_name -> guichet.channel.v1.ThreadAttachment.State
+	44,  // 161: guichet.channel.v1.ThreadStatusRequest.thread:type_name -> guichet.channel.v1.Thread
+	12,  // 162: guichet.channel.v1.ThreadStatusResponse.state:type_name -> guichet.channel.v1.ThreadStatusResponse.State
+	165, // 163: guichet.channel.v1.ThreadStatusResponse.expected_wait:type_name -> google.protobuf.Duration
+	150, // 164: guichet.channel.v1.WatchThreadsRequest.start:type_name -> guichet.channel.v1.WatchThread
+	151, // 165: guichet.channel.v1.WatchThreadsRequest.stop:type_name -> guichet.channel.v1.WatchStop
+	44,  // 166: guichet.channel.v1.WatchThread.thread:type_name -> guichet.channel.v1.Thread
+	144, // 167: guichet.channel.v1.WatchThreadsResponse.message:type_name -> guichet.channel.v1.ThreadMessage
+	148, // 168: guichet.channel.v1.WatchThreadsResponse.status:type_name -> guichet.channel.v1.ThreadStatusResponse
+	153, // 169: guichet.channel.v1.WatchThreadsResponse.lost:type_name -> guichet.channel.v1.WatchLost
+	164, // 170: guichet.channel.v1.AvailabilityRequest.address:type_name -> guichet.channel.v1.AvailabilityRequest.AddressEntry
+	166, // 171: guichet.channel.v1.AvailabilityResponse.opens_at:type_name -> google.protobuf.Timestamp
+	165, // 172: guichet.channel.v1.AvailabilityResponse.expected_wait:type_name -> google.protobuf.Duration
+	13,  // 173: guichet.channel.v1.Channel.Describe:input_type -> guichet.channel.v1.DescribeRequest
+	25,  // 174: guichet.channel.v1.Channel.Validate:input_type -> guichet.channel.v1.ValidateRequest
+	30,  // 175: guichet.channel.v1.Channel.Open:input_type -> guichet.channel.v1.OpenRequest
+	32,  // 176: guichet.channel.v1.Channel.Close:input_type -> guichet.channel.v1.CloseRequest
+	74,  // 177: guichet.channel.v1.Channel.Send:input_type -> guichet.channel.v1.SendRequest
+	34,  // 178: guichet.channel.v1.Channel.Health:input_type -> guichet.channel.v1.HealthRequest
+	36,  // 179: guichet.channel.v1.Channel.Drain:input_type -> guichet.channel.v1.DrainRequest
+	38,  // 180: guichet.channel.v1.Channel.Watch:input_type -> guichet.channel.v1.WatchRequest
+	40,  // 181: guichet.channel.v1.Webhook.HandleHTTP:input_type -> guichet.channel.v1.HTTPRequest
+	110, // 182: guichet.channel.v1.Media.FetchMedia:input_type -> guichet.channel.v1.FetchMediaRequest
+	116, // 183: guichet.channel.v1.Profiles.FetchProfile:input_type -> guichet.channel.v1.FetchProfileRequest
+	105, // 184: guichet.channel.v1.Signals.Signal:input_type -> guichet.channel.v1.SignalRequest
+	118, // 185: guichet.channel.v1.Live.Connect:input_type -> guichet.channel.v1.ConnectRequest
+	91,  // 186: guichet.channel.v1.Reconciler.Reconcile:input_type -> guichet.channel.v1.ReconcileRequest
+	92,  // 187: guichet.channel.v1.Pull.Pull:input_type -> guichet.channel.v1.PullRequest
+	96,  // 188: guichet.channel.v1.Registration.Register:input_type -> guichet.channel.v1.RegisterRequest
+	98,  // 189: guichet.channel.v1.Registration.Unregister:input_type -> guichet.channel.v1.UnregisterRequest
+	100, // 190: guichet.channel.v1.Registration.CheckSubscription:input_type -> guichet.channel.v1.CheckSubscriptionRequest
+	102, // 191: guichet.channel.v1.Templates.ListTemplates:input_type -> guichet.channel.v1.ListTemplatesRequest
+	124, // 192: guichet.channel.v1.Host.Receive:input_type -> guichet.channel.v1.ReceiveRequest
+	127, // 193: guichet.channel.v1.Host.GetState:input_type -> guichet.channel.v1.GetStateRequest
+	129, // 194: guichet.channel.v1.Host.SetState:input_type -> guichet.channel.v1.SetStateRequest
+	131, // 195: guichet.channel.v1.Host.ListState:input_type -> guichet.channel.v1.ListStateRequest
+	133, // 196: guichet.channel.v1.Host.Keys:input_type -> guichet.channel.v1.KeysRequest
+	135, // 197: guichet.channel.v1.Host.PutMedia:input_type -> guichet.channel.v1.PutMediaRequest
+	138, // 198: guichet.channel.v1.Host.GetMedia:input_type -> guichet.channel.v1.GetMediaRequest
+	140, // 199: guichet.channel.v1.Host.PublishMedia:input_type -> guichet.channel.v1.PublishMediaRequest
+	142, // 200: guichet.channel.v1.Conversations.History:input_type -> guichet.channel.v1.HistoryRequest
+	147, // 201: guichet.channel.v1.Conversations.ThreadStatus:input_type -> guichet.channel.v1.ThreadStatusRequest
+	149, // 202: guichet.channel.v1.Conversations.WatchThreads:input_type -> guichet.channel.v1.WatchThreadsRequest
+	154, // 203: guichet.channel.v1.Conversations.Availability:input_type -> guichet.channel.v1.AvailabilityRequest
+	14,  // 204: guichet.channel.v1.Channel.Describe:output_type -> guichet.channel.v1.Manifest
+	26,  // 205: guichet.channel.v1.Channel.Validate:output_type -> guichet.channel.v1.ValidateResponse
+	31,  // 206: guichet.channel.v1.Channel.Open:output_type -> guichet.channel.v1.OpenResponse
+	33,  // 207: guichet.channel.v1.Channel.Close:output_type -> guichet.channel.v1.CloseResponse
+	81,  // 208: guichet.channel.v1.Channel.Send:output_type -> guichet.channel.v1.SendResponse
+	35,  // 209: guichet.channel.v1.Channel.Health:output_type -> guichet.channel.v1.HealthResponse
+	37,  // 210: guichet.channel.v1.Channel.Drain:output_type -> guichet.channel.v1.DrainResponse
+	39,  // 211: guichet.channel.v1.Channel.Watch:output_type -> guichet.channel.v1.WatchResponse
+	42,  // 212: guichet.channel.v1.Webhook.HandleHTTP:output_type -> guichet.channel.v1.HTTPResponse
+	111, // 213: guichet.channel.v1.Media.FetchMedia:output_type -> guichet.channel.v1.FetchMediaResponse
+	117, // 214: guichet.channel.v1.Profiles.FetchProfile:output_type -> guichet.channel.v1.FetchProfileResponse
+	109, // 215: guichet.channel.v1.Signals.Signal:output_type -> guichet.channel.v1.SignalResponse
+	119, // 216: guichet.channel.v1.Live.Connect:output_type -> guichet.channel.v1.ConnectResponse
+	81,  // 217: guichet.channel.v1.Reconciler.Reconcile:output_type -> guichet.channel.v1.SendResponse
+	93,  // 218: guichet.channel.v1.Pull.Pull:output_type -> guichet.channel.v1.PullResponse
+	97,  // 219: guichet.channel.v1.Registration.Register:output_type -> guichet.channel.v1.RegisterResponse
+	99,  // 220: guichet.channel.v1.Registration.Unregister:output_type -> guichet.channel.v1.UnregisterResponse
+	101, // 221: guichet.channel.v1.Registration.CheckSubscription:output_type -> guichet.channel.v1.CheckSubscriptionResponse
+	103, // 222: guichet.channel.v1.Templates.ListTemplates:output_type -> guichet.channel.v1.ListTemplatesResponse
+	126, // 223: guichet.channel.v1.Host.Receive:output_type -> guichet.channel.v1.ReceiveResponse
+	128, // 224: guichet.channel.v1.Host.GetState:output_type -> guichet.channel.v1.GetStateResponse
+	130, // 225: guichet.channel.v1.Host.SetState:output_type -> guichet.channel.v1.SetStateResponse
+	132, // 226: guichet.channel.v1.Host.ListState:output_type -> guichet.channel.v1.ListStateResponse
+	134, // 227: guichet.channel.v1.Host.Keys:output_type -> guichet.channel.v1.KeysResponse
+	137, // 228: guichet.channel.v1.Host.PutMedia:output_type -> guichet.channel.v1.PutMediaResponse
+	139, // 229: guichet.channel.v1.Host.GetMedia:output_type -> guichet.channel.v1.GetMediaResponse
+	141, // 230: guichet.channel.v1.Host.PublishMedia:output_type -> guichet.channel.v1.PublishMediaResponse
+	143, // 231: guichet.channel.v1.Conversations.History:output_type -> guichet.channel.v1.HistoryResponse
+	148, // 232: guichet.channel.v1.Conversations.ThreadStatus:output_type -> guichet.channel.v1.ThreadStatusResponse
+	152, // 233: guichet.channel.v1.Conversations.WatchThreads:output_type -> guichet.channel.v1.WatchThreadsResponse
+	155, // 234: guichet.channel.v1.Conversations.Availability:output_type -> guichet.channel.v1.AvailabilityResponse
+	204, // [204:235] is the sub-list for method output_type
+	173, // [173:204] is the sub-list for method input_type
+	173, // [173:173] is the sub-list for extension type_name
+	173, // [173:173] is the sub-list for extension extendee
+	0,   // [0:173] is the sub-list for field type_name
 }
 
 func init() { file_channel_proto_init() }
@@ -11698,8 +11857,8 @@ func file_channel_proto_init() {
 	if File_channel_proto != nil {
 		return
 	}
-	file_channel_proto_msgTypes[14].OneofWrappers = []any{}
-	file_channel_proto_msgTypes[28].OneofWrappers = []any{
+	file_channel_proto_msgTypes[16].OneofWrappers = []any{}
+	file_channel_proto_msgTypes[30].OneofWrappers = []any{
 		(*Event_Message)(nil),
 		(*Event_Edited)(nil),
 		(*Event_Deleted)(nil),
@@ -11724,7 +11883,7 @@ func file_channel_proto_init() {
 		(*Event_Unknown)(nil),
 		(*Event_ThreadControl)(nil),
 	}
-	file_channel_proto_msgTypes[66].OneofWrappers = []any{
+	file_channel_proto_msgTypes[68].OneofWrappers = []any{
 		(*SendResponse_Accepted)(nil),
 		(*SendResponse_Rejected)(nil),
 		(*SendResponse_WindowClosed)(nil),
@@ -11735,50 +11894,50 @@ func file_channel_proto_init() {
 		(*SendResponse_AccountBlocked)(nil),
 		(*SendResponse_Unknown)(nil),
 	}
-	file_channel_proto_msgTypes[78].OneofWrappers = []any{
+	file_channel_proto_msgTypes[80].OneofWrappers = []any{
 		(*PullResponse_Reached)(nil),
 		(*PullResponse_Ended)(nil),
 	}
-	file_channel_proto_msgTypes[90].OneofWrappers = []any{
+	file_channel_proto_msgTypes[92].OneofWrappers = []any{
 		(*SignalRequest_Typing)(nil),
 		(*SignalRequest_Read)(nil),
 		(*SignalRequest_AgentJoined)(nil),
 		(*SignalRequest_AgentLeft)(nil),
 		(*SignalRequest_ConversationEnded)(nil),
 	}
-	file_channel_proto_msgTypes[96].OneofWrappers = []any{
+	file_channel_proto_msgTypes[98].OneofWrappers = []any{
 		(*FetchMediaResponse_Head)(nil),
 		(*FetchMediaResponse_Chunk)(nil),
 		(*FetchMediaResponse_NotReady)(nil),
 		(*FetchMediaResponse_Gone)(nil),
 		(*FetchMediaResponse_Refused)(nil),
 	}
-	file_channel_proto_msgTypes[103].OneofWrappers = []any{
+	file_channel_proto_msgTypes[105].OneofWrappers = []any{
 		(*ConnectRequest_Opened)(nil),
 		(*ConnectRequest_Payload)(nil),
 		(*ConnectRequest_Closed)(nil),
 		(*ConnectRequest_Credit)(nil),
 	}
-	file_channel_proto_msgTypes[104].OneofWrappers = []any{
+	file_channel_proto_msgTypes[106].OneofWrappers = []any{
 		(*ConnectResponse_Accepted)(nil),
 		(*ConnectResponse_Refused)(nil),
 		(*ConnectResponse_Payload)(nil),
 		(*ConnectResponse_Closed)(nil),
 		(*ConnectResponse_Credit)(nil),
 	}
-	file_channel_proto_msgTypes[120].OneofWrappers = []any{
+	file_channel_proto_msgTypes[122].OneofWrappers = []any{
 		(*PutMediaRequest_Head)(nil),
 		(*PutMediaRequest_Chunk)(nil),
 	}
-	file_channel_proto_msgTypes[124].OneofWrappers = []any{
+	file_channel_proto_msgTypes[126].OneofWrappers = []any{
 		(*GetMediaResponse_Head)(nil),
 		(*GetMediaResponse_Chunk)(nil),
 	}
-	file_channel_proto_msgTypes[134].OneofWrappers = []any{
+	file_channel_proto_msgTypes[136].OneofWrappers = []any{
 		(*WatchThreadsRequest_Start)(nil),
 		(*WatchThreadsRequest_Stop)(nil),
 	}
-	file_channel_proto_msgTypes[137].OneofWrappers = []any{
+	file_channel_proto_msgTypes[139].OneofWrappers = []any{
 		(*WatchThreadsResponse_Message)(nil),
 		(*WatchThreadsResponse_Status)(nil),
 		(*WatchThreadsResponse_Lost)(nil),
@@ -11789,7 +11948,7 @@ func file_channel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_channel_proto_rawDesc), len(file_channel_proto_rawDesc)),
 			NumEnums:      13,
-			NumMessages:   149,
+			NumMessages:   152,
 			NumExtensions: 0,
 			NumServices:   12,
 		},

@@ -15,6 +15,9 @@ type Manifest struct {
 	RetirementNotice string
 	Verification     *Verification
 	DocumentationURL string
+	// Translations are what the manifest and the checks say, in other languages than English, which they are written in: by
+	// language (BCP 47), then by the English text. See Translations.
+	Translations Translations
 	// Services: Serve must know before an account is open which optional interfaces the channels implement.
 	Services Services
 }
@@ -126,25 +129,4 @@ type Verification struct {
 	PreviousSecretSetting string // key of the setting that holds the former one while it is being replaced; "" for none
 	Path                  string // the callback path it applies to
 	Status                int    // the answer to a request that was kept, usually 200
-}
-
-// CheckState is the result of a check.
-type CheckState int
-
-// The results.
-const (
-	Passed CheckState = iota + 1
-	Failed
-	Warning
-	Skipped
-)
-
-// Check is one named check of an account's settings.
-type Check struct {
-	Name   string // stable, kebab-case
-	Title  string
-	State  CheckState
-	Detail string
-	Fix    string
-	Field  string // key of the setting it concerns
 }

@@ -131,6 +131,9 @@ func ManifestOf[S any](p Plugin[S]) (*channelv1.Manifest, error) {
 	if err := checkRates(m.Capabilities.Rates); err != nil {
 		return nil, err
 	}
+	if err := m.Translations.check(); err != nil {
+		return nil, err
+	}
 	if v := m.Verification; v != nil {
 		known := func(key string) bool {
 			return slices.ContainsFunc(settings, func(s Setting) bool { return s.Key == key })

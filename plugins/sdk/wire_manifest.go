@@ -25,6 +25,7 @@ func manifestOut(m *Manifest, settings, address []Setting) *channelv1.Manifest {
 		Settings: settingsOut(settings), Address: settingsOut(address),
 		Capabilities:    capabilitiesOut(&m.Capabilities),
 		RequiresConsent: m.RequiresConsent, RetirementNotice: m.RetirementNotice, DocumentationUrl: m.DocumentationURL,
+		Translations: m.Translations.wire(),
 	}
 	for _, c := range m.Callbacks {
 		out.Callbacks = append(out.Callbacks, &channelv1.Callback{Path: c.Path, Title: c.Title, Help: c.Help})

@@ -32,7 +32,24 @@ func checksOut(checks []Check, s *scrubber) []*channelv1.Check {
 	for _, c := range checks {
 		out = append(out, &channelv1.Check{
 			Name: c.Name, Title: c.Title, State: channelv1.Check_State(c.State), Detail: s.scrub(c.Detail), Fix: s.scrub(c.Fix), Field: c.Field,
+			DetailSentences: sentencesOut(c.Detail, c.found, s), FixSentences: sentencesOut(c.Fix, c.advice, s),
 		})
+	}
+	return out
+}
+
+// sentencesOut is what a text consists of; nothing where it was set otherwise since.
+func sentencesOut(text string, sentences []*channelv1.Sentence, s *scrubber) []*channelv1.Sentence {
+	if text != channelv1.SaidBy(sentences) {
+		return nil
+	}
+	var out []*channelv1.Sentence
+	for _, one := range sentences {
+		wire := &channelv1.Sentence{Text: s.scrub(one.GetText())}
+		for _, v := range one.GetValues() {
+			wire.Values = append(wire.Values, s.scrub(v))
+		}
+		out = append(out, wire)
 	}
 	return out
 }

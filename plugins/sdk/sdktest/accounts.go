@@ -90,6 +90,7 @@ func (s *suite) manifest(t T) {
 	if len(m.GetCallbacks()) > 0 && !s.serves(optional[0]) {
 		t.Errorf("callbacks need the service %s, and the manifest does not name it", optional[0])
 	}
+	s.soundTranslations(t)
 	s.servedAsNamed(t)
 	again, err := s.Channel.Describe(t.Context(), &channelv1.DescribeRequest{})
 	if err != nil || !proto.Equal(m, again) {

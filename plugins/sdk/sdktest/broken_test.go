@@ -205,6 +205,11 @@ func unaryFault(fault string) grpc.UnaryServerInterceptor {
 			m := proto.CloneOf(answer.(*channelv1.Manifest))
 			m.Settings[0].Kind = "password"
 			return m, err
+		case fault == "misspells" && method == "Describe":
+			answer, err := handle(ctx, r)
+			m := proto.CloneOf(answer.(*channelv1.Manifest))
+			m.Translations = []*channelv1.Translation{{Language: "fr", Texts: map[string]string{"Thorough": "Minutieux", "Secrets": "Le secret"}}}
+			return m, err
 		case fault == "is unwell" && method == "Health":
 			return &channelv1.HealthResponse{Message: "the provider does not answer"}, nil
 		case fault == "blames nobody" && method == "Open":
@@ -258,6 +263,7 @@ func TestEachRequirementIsProved(t *testing.T) {
 		{"thorough/speaks first", "handshake", `the first line on standard output has 1 fields instead of 6 or 7: "Hello, I am a plugin!"`},
 		{"thorough/shows no certificate", "handshake", "field 6 is no certificate in base64 without padding"},
 		{"thorough/hides settings' kinds", "manifest", `setting secret has the kind "password"; the kinds are string, text, secret, int,`},
+		{"thorough/misspells", "manifest", `the manifest has no text "Secrets"; the one that it resembles, "Secret", is not translated into "fr"`},
 		{"thorough/is unwell", "health", `the provider does not answer`},
 		{"thorough/ends the watch", "health", "Watch sent more, or ended (EOF), while the plugin lives: the host takes its end for the plugin's"},
 		{"thorough/blames nobody", "settings", "Open with the setting secret of the wrong type: Unknown instead of INVALID_ARGUMENT: wrong settings"},

@@ -99,6 +99,14 @@ func (s *suite) soundCheck(t T, c *channelv1.Check) {
 	if c.GetField() != "" && !slices.ContainsFunc(s.Manifest.GetSettings(), known) {
 		t.Errorf("check %s is about %q, which is no setting", c.GetName(), c.GetField())
 	}
+	for _, text := range []struct {
+		name, whole string
+		sentences   []*channelv1.Sentence
+	}{{"detail", c.GetDetail(), c.GetDetailSentences()}, {"fix", c.GetFix(), c.GetFixSentences()}} {
+		if said := channelv1.SaidBy(text.sentences); len(text.sentences) > 0 && said != text.whole {
+			t.Errorf("check %s: the sentences of its %s say %q in English, and the %s itself says %q", c.GetName(), text.name, said, text.name, text.whole)
+		}
+	}
 }
 
 var placeholder = regexp.MustCompile(`\{\{([^{}]+)\}\}`)

@@ -20,7 +20,7 @@ type T interface {
 	Fatalf(string, ...any)
 	// Skip ends the requirement: it could not be proved.
 	Skip(...any)
-	// Logf notes what of the requirement could not be proved.
+	// Logf notes what of the requirement could not be proved, and what is worth knowing though it breaks nothing.
 	Logf(string, ...any)
 }
 
