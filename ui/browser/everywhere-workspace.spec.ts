@@ -342,6 +342,15 @@ describe.each(['en', 'fr'] as const)('the workspace, %s', (language) => {
     await page.unrouteAll();
   });
 
+  test('without live connections', async () => {
+    const other = await context(browser, { language });
+    await other.routeWebSocket(/\/api\/v1\//, (socket) => socket.close({ code: 4999 }));
+    const theirs = await signedIn(other, desk, karim);
+    await theirs.getByText(say('common.live.polling'), { exact: true }).waitFor({ timeout: 30_000 });
+    await gallery.show(theirs, 'polling', { whole: true });
+    await other.close();
+  });
+
   test('offers', async () => {
     const other = await context(browser, { language });
     const theirs = await signedIn(other, desk, tomas);

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 
 /**
  * fits fails when the page scrolls sideways; when a text or an act is cut by what surrounds it without ending in dots or
- * being a text that is meant to be scrolled sideways (pre, code, a row of tabs); when two texts lie over each other in the
+ * being code, which is meant to be scrolled sideways; when two texts lie over each other in the
  * same layer; when a word or a short text breaks over two lines; when an act's own text does not fit in it; and when a
  * window or menu leaves the screen.
  */
@@ -110,9 +110,9 @@ function misfits(): string[] {
     }
     return false;
   };
-  /** sideways says that what leaves a place is meant to be scrolled to: code as it is written, and tabs. */
+  /** sideways says that what leaves a place is meant to be scrolled to: code as it is written. */
   const sideways = (element: Element, at: Element): boolean =>
-    /(auto|scroll)/.test(styleOf(at).overflowX) && (at.closest('[role="tablist"]') !== null || (element.closest('pre, code') !== null && at.matches('pre, code, .code-scroll, .dscroll')));
+    /(auto|scroll)/.test(styleOf(at).overflowX) && element.closest('pre, code') !== null && at.matches('pre, code, .code-scroll, .dscroll');
   /** cut says what cuts a box off sideways, if anything does that may not. */
   const cut = (element: Element, box: Box): string => {
     for (let at = cutter(element); at; ) {
