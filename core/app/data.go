@@ -85,10 +85,10 @@ type Problems = config.Problems
 // ExampleConfig is a configuration with every setting explained.
 func ExampleConfig() string { return config.Example() }
 
-// VerifyBackup reads a backup and checks that it is complete and undamaged.
-func VerifyBackup(ctx context.Context, r io.Reader) error {
-	_, err := store.VerifyBackup(ctx, r)
-	return err
+// VerifyBackup reads a backup and checks that it is complete and undamaged. It says what the backup lacks.
+func VerifyBackup(ctx context.Context, r io.Reader) (leftOut []string, err error) {
+	info, err := store.VerifyBackup(ctx, r)
+	return info.LeftOut, err
 }
 
 // CheckConfig reads and validates a configuration file without touching any data.
@@ -161,7 +161,7 @@ func (d *Data) backupBeforeMigration(ctx context.Context, db kv.DB, from int) er
 		return err
 	}
 	o := d.backupOptions(false)
-	o.Blobs = nil // they do not change with the schema
+	o.Blobs, o.Plugins = nil, nil // they do not change with the schema
 	if err := errors.Join(store.WriteBackup(ctx, f, db, from, o), f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -171,7 +171,10 @@ func (d *Data) backupBeforeMigration(ctx context.Context, db kv.DB, from int) er
 
 // backupOptions say what a backup of this directory holds.
 func (d *Data) backupOptions(withKeys bool) store.BackupOptions {
-	o := store.BackupOptions{Version: d.options.Version, Created: time.Now(), Blobs: d.blobs}
+	o := store.BackupOptions{
+		Version: d.options.Version, Created: time.Now(), Blobs: d.blobs, Plugins: approvedCopies{d.approvals},
+		LeftOut: func(text string) { d.log.Warn("a backup lacks something", "what", text) },
+	}
 	if withKeys {
 		o.Keys = filepath.Join(d.dir, "keys")
 	}

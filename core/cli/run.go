@@ -136,7 +136,8 @@ func backup(ctx context.Context, c *call) (err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := app.VerifyBackup(ctx, f); err != nil {
+	leftOut, err := app.VerifyBackup(ctx, f)
+	if err != nil {
 		return fmt.Errorf("the backup was written but cannot be read back: %w", err)
 	}
 	if err := f.Close(); err != nil {
@@ -148,8 +149,20 @@ func backup(ctx context.Context, c *call) (err error) {
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
+	if len(leftOut) > 0 {
+		fmt.Fprintf(c.program.Out, "%s was read back; something is not in it:\n", path)
+		printLeftOut(c, leftOut)
+		return nil
+	}
 	fmt.Fprintf(c.program.Out, "%s is complete and was read back\n", path)
 	return nil
+}
+
+// printLeftOut says what a backup lacks.
+func printLeftOut(c *call, leftOut []string) {
+	for _, text := range leftOut {
+		fmt.Fprintf(c.program.Out, "  %s\n", text)
+	}
 }
 
 // syncDir makes a new name durable.
@@ -163,10 +176,12 @@ func syncDir(path string) error {
 
 func restore(ctx context.Context, c *call) error {
 	dir, _, _ := app.Locate(c.options())
-	if _, err := app.Restore(ctx, c.args[0], dir); err != nil {
+	info, err := app.Restore(ctx, c.args[0], dir)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.program.Out, "%s was restored into %s\n", c.args[0], dir)
+	printLeftOut(c, info.LeftOut)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/guichet/guichet/core"
 	"github.com/guichet/guichet/core/kv"
@@ -29,6 +30,10 @@ type BackupOptions struct {
 	Keys string
 	// Configuration is the path of guichet.toml; "" when there is none.
 	Configuration string
+	// Plugins are the approved copies of third-party plugins; nil leaves them out.
+	Plugins BackupPlugins
+	// LeftOut is told what should be in the backup and is not, for people; the backup says it, too. It may be nil.
+	LeftOut func(text string)
 }
 
 // BackupBlobs are contents as a backup reads them.
@@ -43,8 +48,13 @@ const (
 	backupDB            = "db"
 	backupBlobs         = "blobs/"
 	backupKeys          = "keys/"
+	backupPlugins       = "plugins/"
 	backupConfiguration = "guichet.toml"
+	backupLeftOut       = "left-out" // becomes nothing
 )
+
+// maxLeftOut bounds what a backup says about what is not in it, in bytes.
+const maxLeftOut = 64 << 10
 
 // Backup writes a backup to a new file at path, while the store goes on working, and reads it back to check it. The file
 // appears at path only when it is complete, durable and good; one that is there is replaced.
@@ -126,8 +136,33 @@ func (o BackupOptions) write(ctx context.Context, c *containerWriter, db kv.DB) 
 			}
 		}
 	}
+	// Which copies there are is asked before the records are read, and the copies are read after: what is taken away
+	// in between is missed, and said.
+	var copies []PluginCopy
+	if o.Plugins != nil {
+		copies = o.Plugins.Approved()
+	}
 	if err := c.entry(backupDB, func(w io.Writer) error { return db.Dump(ctx, w) }); err != nil {
 		return err
+	}
+	var leftOut []string
+	err := writePlugins(ctx, c, o.Plugins, copies, func(text string) {
+		leftOut = append(leftOut, text)
+		if o.LeftOut != nil {
+			o.LeftOut(text)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if len(leftOut) > 0 {
+		text := []byte(strings.Join(leftOut, "\n"))
+		if err := c.entry(backupLeftOut, func(w io.Writer) error {
+			_, err := w.Write(text[:min(len(text), maxLeftOut)])
+			return err
+		}); err != nil {
+			return err
+		}
 	}
 	if o.Blobs == nil {
 		return nil
@@ -163,14 +198,16 @@ type BackupInfo struct {
 	BackupHeader
 	Pairs         int // keys of the store
 	Blobs         int
+	Plugins       int // copies of third-party plugins
 	Configuration bool
+	LeftOut       []string // what should be in it and is not, for people
 }
 
 // VerifyBackup reads a whole backup and checks all of it: its checksum, the form of its records, and every content
 // against its hash.
 func VerifyBackup(ctx context.Context, r io.Reader) (BackupInfo, error) {
 	var info BackupInfo
-	db := false
+	db, plugin := false, ""
 	err := readContainer(r, func(h BackupHeader) error {
 		info.BackupHeader = h
 		return nil
@@ -197,8 +234,21 @@ func VerifyBackup(ctx context.Context, r io.Reader) (BackupInfo, error) {
 		case strings.HasPrefix(name, backupBlobs):
 			info.Blobs++
 			return verifyBlob(strings.TrimPrefix(name, backupBlobs), content)
+		case strings.HasPrefix(name, backupPlugins):
+			if e, _ := parsePluginEntry(name); e.hash != plugin {
+				info.Plugins++
+				plugin = e.hash
+			}
 		case name == backupConfiguration:
 			info.Configuration = true
+		case name == backupLeftOut:
+			text, err := io.ReadAll(io.LimitReader(content, maxLeftOut))
+			if err != nil {
+				return damaged(err)
+			}
+			for line := range strings.Lines(string(text)) {
+				info.LeftOut = append(info.LeftOut, printable(line))
+			}
 		}
 		return nil
 	})
@@ -206,6 +256,16 @@ func VerifyBackup(ctx context.Context, r io.Reader) (BackupInfo, error) {
 		err = errDamaged
 	}
 	return info, err
+}
+
+// printable leaves out what a terminal would take for a command.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 func verifyBlob(hash string, content io.Reader) error {
@@ -221,11 +281,17 @@ func verifyBlob(hash string, content io.Reader) error {
 
 // safeEntry refuses names that would lead out of the data directory.
 func safeEntry(name string) error {
+	if strings.HasPrefix(name, backupPlugins) {
+		if _, ok := parsePluginEntry(name); !ok {
+			return damaged(fmt.Errorf("it holds %q", name))
+		}
+		return nil
+	}
 	rest := name
 	for _, folder := range []string{backupBlobs, backupKeys} {
 		rest = strings.TrimPrefix(rest, folder)
 	}
-	known := name == backupDB || name == backupConfiguration || rest != name
+	known := name == backupDB || name == backupConfiguration || name == backupLeftOut || rest != name
 	if !known || rest == "" || strings.ContainsAny(rest, `/\`) || strings.HasPrefix(rest, ".") {
 		return damaged(fmt.Errorf("it holds %q", name))
 	}

@@ -25,12 +25,14 @@ import (
 //
 // The zstd stream holds entries: a uvarint length and the name; then pieces, each a uvarint length and so many bytes,
 // until a length of 0. An entry whose name is empty ends them. The entries are "db" (what kv.DB.Dump wrote),
-// "blobs/HASH", "keys/NAME" and "guichet.toml".
+// "blobs/HASH", "keys/NAME", "guichet.toml", the files of approved copies of plugins, "plugins/HASH/x/PATH" for those that
+// can be run and "plugins/HASH/r/PATH" for others, and, when something is missing, "left-out": lines of text for people.
+// Readers take any of them to be absent, but for "db".
 const backupMagic = "guichet backup 1\n"
 
 const (
 	frameSize   = 64 << 10
-	maxName     = 200
+	maxName     = 512
 	maxHeader   = 64 << 10
 	windowBytes = 1 << 20 // of zstd: a small machine takes backups too
 )

@@ -43,7 +43,7 @@ func Restore(ctx context.Context, path, dir string, load func(ctx context.Contex
 	if err := unpack(ctx, f, temp, load); err != nil {
 		return info, fmt.Errorf("restore: %w", err)
 	}
-	for _, name := range []string{"blobs", "keys", backupConfiguration, backupDB} {
+	for _, name := range []string{"blobs", "keys", "plugins", backupConfiguration, backupDB} {
 		err := os.Rename(filepath.Join(temp, name), filepath.Join(dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return info, fmt.Errorf("restore: %w", err)
@@ -73,12 +73,12 @@ func beginRestore(dir string) error {
 			return core.Errorf(core.Conflict,
 				"the data directory %s is not empty: it holds %s. Restore into an empty one, or move its content away first", dir, e.Name())
 		}
-		if name := e.Name(); name != restoring && name != "blobs" && name != "keys" && name != backupConfiguration {
+		if name := e.Name(); name != restoring && name != "blobs" && name != "keys" && name != "plugins" && name != backupConfiguration {
 			return core.Errorf(core.Conflict, "the data directory %s is not empty: it holds %s", dir, name)
 		}
 	}
 	for _, e := range there {
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
 	}
@@ -96,24 +96,36 @@ func unpack(ctx context.Context, r io.Reader, dir string, load func(context.Cont
 		if name == backupDB {
 			return load(ctx, filepath.Join(dir, backupDB), content)
 		}
-		path := filepath.Join(dir, filepath.FromSlash(name))
+		if name == backupLeftOut {
+			return nil
+		}
+		path, mode := filepath.Join(dir, filepath.FromSlash(name)), fs.FileMode(0o600)
 		if hash, ok := strings.CutPrefix(name, backupBlobs); ok {
 			path = filepath.Join(dir, "blobs", hash[:2], hash)
 		}
-		return unpackFile(path, content)
+		if e, ok := parsePluginEntry(name); ok {
+			path, mode = filepath.Join(dir, "plugins", e.hash, filepath.FromSlash(e.path)), plainMode
+			if e.executable {
+				mode = executableMode
+			}
+		}
+		return unpackFile(path, mode, content)
 	})
 	if err != nil {
 		return err
 	}
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
 		return syncDir(path)
-	})
+	}); err != nil {
+		return err
+	}
+	return sealPlugins(filepath.Join(dir, "plugins"))
 }
 
-func unpackFile(path string, content io.Reader) error {
+func unpackFile(path string, mode fs.FileMode, content io.Reader) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -122,6 +134,9 @@ func unpackFile(path string, content io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(f, content)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
