@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/guichet/guichet/plugins/sdk/outbound"
 )
 
 const (
@@ -54,11 +56,16 @@ type keyEntry struct {
 func newKeyCache() *keyCache {
 	c := &keyCache{entries: map[keyAddress]*keyEntry{}}
 	c.life, c.end = context.WithCancel(context.Background())
-	clients := map[bool]*http.Client{false: guardedClient(false), true: guardedClient(true)}
+	clients := map[bool]*http.Client{false: keysClient(false), true: keysClient(true)}
 	c.fetch = func(ctx context.Context, address string, test bool) ([]byte, error) {
 		return fetchKeys(ctx, clients[test], address, test)
 	}
 	return c
+}
+
+// keysClient fetches keys for ordinary or for test accounts.
+func keysClient(test bool) *http.Client {
+	return outbound.Client(outbound.Options{Test: test, Redirects: 2, Answer: 5 * time.Second, Whole: 10 * time.Second})
 }
 
 func (c *keyCache) close() {
@@ -202,8 +209,8 @@ func fetchDocument(ctx context.Context, client *http.Client, address string, tes
 	if err != nil {
 		return nil, errors.New("malformed address")
 	}
-	if err := allowedURL(u, test); err != nil {
-		return nil, err
+	if err := outbound.Check(u, test); err != nil {
+		return nil, fmt.Errorf("%s: %w", u.Redacted(), err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

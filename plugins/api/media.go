@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/guichet/guichet/plugins/sdk"
+	"github.com/guichet/guichet/plugins/sdk/outbound"
 )
 
 // addressHandle begins the handle of a file that is fetched from an address.
@@ -37,6 +38,11 @@ func (c *channel) attach(ctx context.Context, a *attachment) (sdk.Attachment, er
 	return sdk.Attachment{Handle: handle, Stored: true, Name: a.Name, Type: a.Type, Size: int64(len(a.Content))}, nil
 }
 
+// fetchClient makes the client for addresses that come with customers' messages: whoever wrote them is nobody we know.
+func fetchClient(test bool) *http.Client {
+	return outbound.Client(outbound.Options{Test: test, Redirects: maxRedirects})
+}
+
 // FetchMedia fetches a file from the address that came with a message.
 func (c *channel) FetchMedia(ctx context.Context, handle string, maxBytes int64) (*sdk.Media, error) {
 	address, ok := strings.CutPrefix(handle, addressHandle)
@@ -44,7 +50,7 @@ func (c *channel) FetchMedia(ctx context.Context, handle string, maxBytes int64)
 	if !ok || err != nil {
 		return nil, &sdk.MediaGone{Reason: "the handle is not one of this plugin"}
 	}
-	if err := fetchable(u, c.account.Test); err != nil {
+	if err := outbound.Check(u, c.account.Test); err != nil {
 		return nil, &sdk.MediaRefused{Reason: err.Error()}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -54,7 +60,7 @@ func (c *channel) FetchMedia(ctx context.Context, handle string, maxBytes int64)
 	request.Header.Set("User-Agent", "Guichet")
 	response, err := c.fetch.Do(request)
 	switch {
-	case errors.Is(err, errForbiddenAddress):
+	case errors.Is(err, outbound.ErrForbidden):
 		return nil, &sdk.MediaRefused{Reason: "the address is not on the public internet, or not https"}
 	case err != nil:
 		var wrapped *url.Error

@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"github.com/guichet/guichet/plugins/sdk"
+	"github.com/guichet/guichet/plugins/sdk/outbound"
 )
 
 const (
@@ -60,12 +61,12 @@ func (r *receiver) close() {
 // webhookClient makes the client for an address that the administrator has set, which may well be within their own
 // network. It follows redirects to the same host only.
 func webhookClient(ownNetworkOnly bool) *http.Client {
-	reach := anywhere
+	reach := outbound.Reach(outbound.Anywhere)
 	if ownNetworkOnly { // what is not encrypted does not leave
-		reach = ownNetwork
+		reach = outbound.OwnNetwork
 	}
 	return &http.Client{
-		Transport: transport(reach),
+		Transport: outbound.Transport(reach),
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			first := via[0].URL
 			if len(via) > maxRedirects || r.URL.Host != first.Host || r.URL.Scheme != first.Scheme || r.Method != http.MethodPost {
