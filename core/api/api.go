@@ -71,6 +71,8 @@ type Channels interface {
 	HandleHTTP(ctx context.Context, account string, r channel.Request) (channel.Response, error)
 	Status() []channel.PluginStatus
 	Validate(ctx context.Context, account string) []core.Check
+	// Translations are a plugin's texts, and those of checks, in other languages than English.
+	Translations(plugin string) core.Translations
 	Restart(plugin string) error
 	Log(plugin string, after uint64, limit int) (lines []channel.Line, found bool)
 }

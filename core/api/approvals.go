@@ -57,6 +57,7 @@ type Bundle struct {
 	ApprovedBy              string
 	Versions                []BundleVersion // that were approved, the latest first
 	Accounts                []string        // that use it
+	Translations            core.Translations
 }
 
 // BundleFile is a file of a bundle.
@@ -105,11 +106,11 @@ type bundleView struct {
 // some is a list that is never null.
 func some[T any](list []T) []T { return append([]T{}, list...) }
 
-func showBundle(b *Bundle) bundleView {
+func showBundle(b *Bundle, in core.Wording) bundleView {
 	return bundleView{
-		ID: b.ID, Name: b.Name, Version: b.Version, Hash: b.Hash, State: b.State, Problems: some(b.Problems), Path: b.Path, Replaces: b.Replaces,
-		Documentation: b.Documentation, Command: some(b.Command), Files: some(b.Files), Settings: showSettings(b.Settings),
-		Address: showSettings(b.Address), Services: some(b.Services), Consent: b.Consent, Permissions: some(b.Permissions), Enforced: some(b.Enforced),
+		ID: b.ID, Name: in.Of(b.Name), Version: b.Version, Hash: b.Hash, State: b.State, Problems: some(b.Problems), Path: b.Path, Replaces: b.Replaces,
+		Documentation: b.Documentation, Command: some(b.Command), Files: some(b.Files), Settings: showSettings(b.Settings, in),
+		Address: showSettings(b.Address, in), Services: some(b.Services), Consent: b.Consent, Permissions: some(b.Permissions), Enforced: some(b.Enforced),
 		NotEnforced: some(b.NotEnforced), Demand: b.Demand, ApprovedAt: moment(b.ApprovedAt), ApprovedBy: b.ApprovedBy,
 		Versions: some(b.Versions), Accounts: some(b.Accounts),
 	}
@@ -133,7 +134,7 @@ func (s *Server) bundles(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := make([]bundleView, len(bundles))
 	for i := range bundles {
-		list[i] = showBundle(&bundles[i])
+		list[i] = showBundle(&bundles[i], chosen(w, r, bundles[i].Translations))
 	}
 	return response.List(w, list)
 }
@@ -162,7 +163,7 @@ func (s *Server) approvePlugin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return response.JSON(w, http.StatusOK, showBundle(&b))
+	return response.JSON(w, http.StatusOK, showBundle(&b, chosen(w, r, b.Translations)))
 }
 
 func (s *Server) removeApproval(w http.ResponseWriter, r *http.Request) error {

@@ -247,7 +247,7 @@ func direction(language string) string {
 }
 
 // preferred is the language that the browser likes best among some; the first where it wants none of them. A language
-// fits another region's wish: who asks for fr-CH is served fr.
+// fits another region's wish: who asks for fr-CH is served fr, unless there is fr-CH.
 func preferred(r *http.Request, languages []string) string {
 	best, quality := languages[0], 0.0
 	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Language"), ","), ",") {
@@ -259,13 +259,13 @@ func preferred(r *http.Request, languages []string) string {
 				continue
 			}
 		}
-		wish, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
+		tag = strings.TrimSpace(tag)
+		wish, _, _ := strings.Cut(strings.ToLower(tag), "-")
 		for _, l := range languages {
 			primary, _, _ := strings.Cut(strings.ToLower(l), "-")
-			if q <= quality || wish != primary {
-				continue
+			if wish == primary && q > 0 && (q > quality || q == quality && strings.EqualFold(l, tag) && !strings.EqualFold(best, tag)) {
+				best, quality = l, q
 			}
-			best, quality = l, q
 		}
 	}
 	return best

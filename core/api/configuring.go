@@ -87,7 +87,7 @@ func (s *Server) configurationFile(w http.ResponseWriter, r *http.Request) error
 	w.Header().Set("Cache-Control", "no-store")
 	return response.JSON(w, http.StatusOK, configurationFileView{
 		Path: v.Path, Text: shown(r, v.Text), Base: v.Base, Editable: v.Editable, Reason: v.Reason, Why: v.Why, Differs: v.Differs,
-		Problems: showProblems(v.Problems), Secrets: maySecrets(r),
+		Problems: s.wordProblems(w, r, showProblems(v.Problems)), Secrets: maySecrets(r),
 	})
 }
 
@@ -111,6 +111,7 @@ type configurationFieldView struct {
 	Secret      bool                    `json:"secret"`
 	TestOnly    bool                    `json:"test_only"`
 	Options     []string                `json:"options"`
+	Labels      map[string]string       `json:"labels"` // what options are called, of those that are called otherwise
 	Pattern     string                  `json:"pattern"`
 	Group       string                  `json:"group"`
 	ShowIf      string                  `json:"show_if"`
@@ -139,14 +140,17 @@ func showReference(r *config.Reference) *referenceView {
 	return &referenceView{Kind: r.Kind, Name: r.Name}
 }
 
-func showObject(o config.Object, secrets bool) configurationObjectView {
+func showObject(o config.Object, secrets bool, in core.Wording) configurationObjectView {
 	v := configurationObjectView{Kind: o.Kind, ID: o.ID, Line: o.Line, Fields: []configurationFieldView{}}
 	for _, f := range o.Fields {
 		field := configurationFieldView{
 			Path: f.Key, Kind: f.Kind, Title: f.Title, Help: f.Help, Required: f.Required, Secret: f.Secret, TestOnly: f.TestOnly,
 			Options: append([]string{}, f.Options...), Pattern: f.Pattern, Group: f.Group, ShowIf: f.ShowIf, Min: f.Min, Max: f.Max,
 			Default: f.Unset, Written: f.Written, Line: f.Line, Value: f.Value, Reference: showReference(f.Reference),
-			Items: []configurationItemView{},
+			Items: []configurationItemView{}, Labels: map[string]string{},
+		}
+		if pluginField(f.Key) {
+			field.Title, field.Help, field.Group, field.Labels = in.Of(f.Title), in.Of(f.Help), in.Of(f.Group), labels(f.Options, in)
 		}
 		if secrets {
 			field.Fingerprint = f.Fingerprint
@@ -164,7 +168,7 @@ func showObject(o config.Object, secrets bool) configurationObjectView {
 }
 
 // objects reads the objects of the kind in the path, and the base of the text that they were read from.
-func (s *Server) objects(r *http.Request) (list []configurationObjectView, blank configurationObjectView, base string, err error) {
+func (s *Server) objects(w http.ResponseWriter, r *http.Request) (list []configurationObjectView, blank configurationObjectView, base string, err error) {
 	e, err := s.editor()
 	if err != nil {
 		return nil, blank, "", err
@@ -183,13 +187,13 @@ func (s *Server) objects(r *http.Request) (list []configurationObjectView, blank
 	}
 	list = []configurationObjectView{}
 	for _, o := range found {
-		list = append(list, showObject(o, maySecrets(r)))
+		list = append(list, showObject(o, maySecrets(r), s.wording(w, r, o.Plugin)))
 	}
-	return list, showObject(empty, maySecrets(r)), v.Base, nil
+	return list, showObject(empty, maySecrets(r), s.wording(w, r, empty.Plugin)), v.Base, nil
 }
 
 func (s *Server) configurationObjects(w http.ResponseWriter, r *http.Request) error {
-	list, blank, base, err := s.objects(r)
+	list, blank, base, err := s.objects(w, r)
 	if err != nil {
 		return err
 	}
@@ -202,7 +206,7 @@ func (s *Server) configurationObjects(w http.ResponseWriter, r *http.Request) er
 }
 
 func (s *Server) configurationObject(w http.ResponseWriter, r *http.Request) error {
-	list, _, base, err := s.objects(r)
+	list, _, base, err := s.objects(w, r)
 	if err != nil {
 		return err
 	}
@@ -230,7 +234,7 @@ type editedView struct {
 func (s *Server) showEdited(w http.ResponseWriter, r *http.Request, e config.Edited) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return response.JSON(w, http.StatusOK, editedView{
-		Applied: e.Applied, Revision: e.Revision, Base: e.Base, Diff: shown(r, e.Diff), Problems: showProblems(e.Problems),
+		Applied: e.Applied, Revision: e.Revision, Base: e.Base, Diff: shown(r, e.Diff), Problems: s.wordProblems(w, r, showProblems(e.Problems)),
 	})
 }
 

@@ -81,12 +81,13 @@ func testSetup() *core.Setup {
 
 // listeningChannels accepts everything that is sent and answers callbacks as a test tells it.
 type listeningChannels struct {
-	mu        sync.Mutex
-	sent      []string
-	fail      bool
-	limit     core.TextLimit
-	restarted atomic.Int32
-	handle    func(account string, r channel.Request) (channel.Response, error)
+	mu           sync.Mutex
+	sent         []string
+	fail         bool
+	limit        core.TextLimit
+	restarted    atomic.Int32
+	translations core.Translations
+	handle       func(account string, r channel.Request) (channel.Response, error)
 }
 
 func (c *listeningChannels) Send(_ context.Context, out *core.Outgoing) core.Outcome {
@@ -129,6 +130,7 @@ func (c *listeningChannels) Log(plugin string, after uint64, _ int) ([]channel.L
 	}
 	return nil, plugin == "line"
 }
+func (c *listeningChannels) Translations(string) core.Translations { return c.translations }
 func (c *listeningChannels) Validate(context.Context, string) []core.Check {
 	return []core.Check{{Name: "token", Title: "Access token", State: core.CheckFailed, Detail: "refused", Fix: "Paste a new one."}}
 }

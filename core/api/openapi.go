@@ -93,6 +93,9 @@ func describeOperation(route *route, parameters []object) object {
 	for _, p := range doc.query {
 		parameters = append(parameters, object{"name": p.name, "in": "query", "schema": p.schema})
 	}
+	if worded[doc.answers[http.StatusOK]] {
+		parameters = append(parameters, wishParameter)
+	}
 	replies := object{}
 	for status, schema := range doc.answers {
 		reply := object{"description": http.StatusText(status)}

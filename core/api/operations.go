@@ -45,7 +45,7 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request) error {
 	for _, st := range statuses {
 		v := pluginView{
 			Name: st.Name, Version: st.Version, Kind: st.Kind, Hash: st.Hash, Enforced: some(st.Enforced), NotEnforced: some(st.NotEnforced), State: string(st.State), UptimeMS: st.Uptime.Milliseconds(), Restarts: st.Restarts,
-			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: st.Retirement,
+			NextStart: moment(st.NextStart), LastExit: showExit(st.LastExit, configures), Spooled: st.Spooled, Accounts: []string{}, Notice: s.wording(w, r, st.Name).Of(st.Retirement),
 		}
 		v.Calls = showCalls(st.Calls)
 		for _, a := range st.Accounts {
@@ -115,15 +115,15 @@ func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := make([]accountView, 0, len(setup.Accounts)+len(stands.Off))
 	view := func(a *core.Account) accountView {
-		st := statuses[a.ID]
+		st, in := statuses[a.ID], s.wording(w, r, a.Plugin)
 		v := accountView{
 			ID: a.ID, Plugin: a.Plugin, Name: a.Name, Test: a.Test, Retired: a.Retired, State: accountOff, Problem: st.Problem,
-			LastInbound: moment(st.LastInbound), LastOutbound: moment(st.LastOutbound), KeptBack: kept[a.ID], Callbacks: s.callbacksOf(a),
-			Fetching: showFetching(st.Pull), Subscription: showSubscription(st.Subscription),
+			LastInbound: moment(st.LastInbound), LastOutbound: moment(st.LastOutbound), KeptBack: kept[a.ID], Callbacks: wordCallbacks(s.callbacksOf(a), in),
+			Fetching: showFetching(st.Pull), Subscription: showSubscription(st.Subscription, in),
 			Channels: []channelView{}, Problems: []ConfigurationProblem{},
 		}
 		if auth.May(request.Who(r).Agent.Role, auth.Configure) {
-			v.Problems = append(v.Problems, problemsOf(stands.Problems, "account["+a.ID+"]")...)
+			v.Problems = s.wordProblems(w, r, append(v.Problems, problemsOf(stands.Problems, "account["+a.ID+"]")...))
 		}
 		return v
 	}
@@ -201,10 +201,11 @@ func (s *Server) callbacksOf(a *core.Account) []Callback {
 
 func (s *Server) validate(w http.ResponseWriter, r *http.Request) error {
 	id := request.Param(r, "account")
-	if _, ok := s.Desk.Setup().Accounts[id]; !ok {
+	account, ok := s.Desk.Setup().Accounts[id]
+	if !ok {
 		return core.Errorf(core.NotFound, "there is no account %q", id)
 	}
-	return response.List(w, s.Channels.Validate(r.Context(), id))
+	return response.List(w, s.wording(w, r, account.Plugin).OfChecks(s.Channels.Validate(r.Context(), id)))
 }
 
 type configurationView struct {
@@ -231,7 +232,7 @@ func (s *Server) configuration(w http.ResponseWriter, r *http.Request) error {
 	if !auth.May(request.Who(r).Agent.Role, auth.Configure) {
 		return response.JSON(w, http.StatusOK, v)
 	}
-	v.Problems = append(v.Problems, c.Problems...)
+	v.Problems = s.wordProblems(w, r, append(v.Problems, c.Problems...))
 	if s.ConfigurationFile != nil {
 		f, err := s.ConfigurationFile(r.Context())
 		if err != nil {

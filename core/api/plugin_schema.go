@@ -54,14 +54,17 @@ type settingView struct {
 	Pattern  string           `json:"pattern"`
 	Group    string           `json:"group"`
 	ShowIf   string           `json:"show_if"`
+	// Labels are what options are called, of those that are called otherwise than they are written.
+	Labels map[string]string `json:"labels"`
 }
 
-func showSettings(fields []core.SettingField) []settingView {
+func showSettings(fields []core.SettingField, in core.Wording) []settingView {
 	list := make([]settingView, len(fields))
 	for i, f := range fields {
 		list[i] = settingView{
-			Key: f.Key, Kind: f.Kind, Title: f.Title, Help: f.Help, Required: f.Required, Secret: f.Secret || f.Kind == core.SettingSecret,
-			TestOnly: f.TestOnly, Default: f.Default, Options: append([]string{}, f.Options...), Pattern: f.Pattern, Group: f.Group, ShowIf: f.ShowIf,
+			Key: f.Key, Kind: f.Kind, Title: in.Of(f.Title), Help: in.Of(f.Help), Required: f.Required, Secret: f.Secret || f.Kind == core.SettingSecret,
+			TestOnly: f.TestOnly, Default: f.Default, Options: append([]string{}, f.Options...), Pattern: f.Pattern, Group: in.Of(f.Group), ShowIf: f.ShowIf,
+			Labels: labels(f.Options, in),
 		}
 	}
 	return list
@@ -92,31 +95,31 @@ func (s *Server) pluginSchema(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return core.Errorf(core.NotFound, "there is no plugin %q", name)
 	}
-	return response.JSON(w, http.StatusOK, s.showSchema(name, d))
+	return response.JSON(w, http.StatusOK, s.showSchema(name, d, s.wording(w, r, name)))
 }
 
 // pluginSchemas describes every plugin that an account can be made of.
-func (s *Server) pluginSchemas(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) pluginSchemas(w http.ResponseWriter, r *http.Request) error {
 	if s.Plugins == nil {
 		return core.Errorf(core.Unavailable, "plugins cannot be described here")
 	}
 	list := []pluginSchemaView{}
 	for _, name := range s.Plugins.PluginNames() {
 		if d, ok := s.Plugins.DescribePlugin(name); ok {
-			list = append(list, s.showSchema(name, d))
+			list = append(list, s.showSchema(name, d, s.wording(w, r, name)))
 		}
 	}
 	return response.List(w, list)
 }
 
-func (s *Server) showSchema(name string, d PluginDescription) pluginSchemaView {
-	callbacks := append([]Callback{}, d.Callbacks...)
+func (s *Server) showSchema(name string, d PluginDescription, in core.Wording) pluginSchemaView {
+	callbacks := wordCallbacks(d.Callbacks, in)
 	for i := range callbacks {
 		callbacks[i].URL = s.PublicURL + channelsPrefix + "{account}/" + callbacks[i].Path
 	}
 	return pluginSchemaView{
-		Plugin: name, Name: d.Name, Version: d.Version, BuiltIn: d.BuiltIn, Settings: showSettings(d.Settings), Address: showSettings(d.Address), Callbacks: callbacks,
-		Consent: d.Consent, Live: d.Live, Retirement: d.Retirement, Documentation: d.Documentation, Verification: d.Verification,
+		Plugin: name, Name: in.Of(d.Name), Version: d.Version, BuiltIn: d.BuiltIn, Settings: showSettings(d.Settings, in), Address: showSettings(d.Address, in), Callbacks: callbacks,
+		Consent: d.Consent, Live: d.Live, Retirement: in.Of(d.Retirement), Documentation: d.Documentation, Verification: d.Verification,
 		Services: append([]string{}, d.Services...),
 	}
 }
@@ -144,9 +147,10 @@ func (s *Server) validateDraft(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	wording := s.wording(w, r, request.Param(r, "plugin"))
 	w.Header().Set("Cache-Control", "no-store")
 	return response.JSON(w, http.StatusOK, struct {
 		Items    []core.Check           `json:"items"`
 		Problems []ConfigurationProblem `json:"problems"`
-	}{append([]core.Check{}, checks...), showProblems(problems)})
+	}{wording.OfChecks(checks), s.wordProblems(w, r, showProblems(problems))})
 }

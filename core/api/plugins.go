@@ -61,12 +61,12 @@ type subscriptionView struct {
 	FailedAt     *time.Time   `json:"failed_at"`
 }
 
-func showSubscription(s *channel.SubscriptionStatus) *subscriptionView {
+func showSubscription(s *channel.SubscriptionStatus, in core.Wording) *subscriptionView {
 	if s == nil {
 		return nil
 	}
 	return &subscriptionView{
-		At: s.At, Problem: s.Problem, Checks: s.Checks, RegisteredAt: moment(s.Registered), LastFailure: s.LastFailure,
+		At: s.At, Problem: s.Problem, Checks: in.OfChecks(s.Checks), RegisteredAt: moment(s.Registered), LastFailure: s.LastFailure,
 		FailedAt: moment(s.FailedAt),
 	}
 }

@@ -62,7 +62,9 @@ func configurationSchemas() object {
 	kind := oneOf("string", "text", "secret", "int", "bool", "duration", "url", "email", "select", "list", "file")
 	described := object{
 		"kind": kind, "title": text, "help": text, "required": yes, "secret": yes, "test_only": yes, "options": texts, "pattern": text,
-		"group": text, "show_if": text,
+		"group": text, "show_if": text, "labels": object{
+			"type": "object", "additionalProperties": text, "description": "What options are called, of those that are called otherwise than they are written.",
+		},
 	}
 	version := object{"version": whole, "at": time_, "by": text, "in_force": yes}
 	configured := object{"kind": text, "id": text, "line": whole, "fields": object{"type": "array", "items": ref("ConfigurationField")}}

@@ -86,6 +86,7 @@ func showBundle(b *channel.Bundle) api.Bundle {
 		ID: b.ID(), Name: b.Manifest.GetName(), Version: b.Version(), Hash: b.Hash, Documentation: b.Manifest.GetDocumentationUrl(),
 		Command: append([]string{b.Command}, b.Args...), Settings: schema.Settings, Address: schema.Address, Consent: schema.Consent,
 		Permissions: b.Permissions.Summary(), Enforced: confinement.Enforced, NotEnforced: confinement.NotEnforced,
+		Translations: b.Translations(),
 	}
 	for _, service := range b.Manifest.GetServices() {
 		view.Services = append(view.Services, service[strings.LastIndexByte(service, '.')+1:])

@@ -246,7 +246,15 @@ func checksOf(wire []*channelv1.Check) []core.Check {
 		}
 		checks = append(checks, core.Check{
 			Name: c.GetName(), Title: c.GetTitle(), State: state, Detail: c.GetDetail(), Fix: c.GetFix(), Field: c.GetField(),
+			DetailSentences: sentencesOf(c.GetDetailSentences()), FixSentences: sentencesOf(c.GetFixSentences()),
 		})
 	}
 	return checks
+}
+
+func sentencesOf(wire []*channelv1.Sentence) (sentences []core.Sentence) {
+	for _, s := range wire {
+		sentences = append(sentences, core.Sentence{Text: s.GetText(), Values: s.GetValues()})
+	}
+	return sentences
 }

@@ -108,10 +108,12 @@ type bundleText struct {
 		File string   `toml:"file"`
 		Args []string `toml:"args"`
 	} `toml:"command"`
-	Callbacks   []callbackText `toml:"callback"`
-	Settings    []settingText  `toml:"setting"`
-	Address     []settingText  `toml:"address"`
-	Permissions struct {
+	Callbacks []callbackText `toml:"callback"`
+	Settings  []settingText  `toml:"setting"`
+	Address   []settingText  `toml:"address"`
+	// Translations are by language, then by the English text.
+	Translations map[string]map[string]string `toml:"translations"`
+	Permissions  struct {
 		Network   any    `toml:"network"`
 		Listen    []int  `toml:"listen"`
 		Memory    string `toml:"memory"`
@@ -188,6 +190,7 @@ func ParseBundle(text []byte) (*Bundle, error) {
 		c.plain(fmt.Sprintf("callback.%d", i), cb.Path, cb.Title, cb.Help)
 		b.Manifest.Callbacks = append(b.Manifest.Callbacks, &channelv1.Callback{Path: cb.Path, Title: cb.Title, Help: cb.Help})
 	}
+	b.Manifest.Translations = c.translations(in.Translations)
 	b.Permissions = c.permissions(&in)
 	b.Files = c.files(&in)
 	if c.problems != nil {

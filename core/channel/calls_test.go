@@ -165,7 +165,7 @@ func TestProfilesSignalsChecks(t *testing.T) {
 		t.Errorf("agent joined: %v", err)
 	}
 	checks := b.Validate(t.Context(), "shop")
-	if len(checks) != 1 || checks[0].State != core.CheckPassed || checks[0].Detail != "1m30s" || checks[0].Field != "patience" {
+	if len(checks) != 1 || checks[0].State != core.CheckPassed || checks[0].Detail != "It takes 1m30s." || checks[0].Field != "patience" {
 		t.Errorf("checks %+v", checks)
 	}
 	if checks := b.Validate(t.Context(), "other"); len(checks) != 1 || checks[0].State != core.CheckFailed {

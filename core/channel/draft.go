@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -15,8 +16,11 @@ import (
 func (h *Host) ValidateDraft(ctx context.Context, draft *core.Account) []core.Check {
 	ctx, cancel := patience(ctx, validateLimit)
 	defer cancel()
-	failed := func(name, title, detail, fix string) []core.Check {
-		return []core.Check{{Name: name, Title: title, State: core.CheckFailed, Detail: detail, Fix: fix}}
+	failed := func(name, title, detail, fix string, values ...string) []core.Check {
+		sentence := core.Sentence{Text: detail, Values: values}
+		return []core.Check{{
+			Name: name, Title: title, State: core.CheckFailed, Detail: sentence.Fill(detail), DetailSentences: []core.Sentence{sentence}, Fix: fix,
+		}}
 	}
 	manifest, known := h.manifest(draft.Plugin)
 	if !known {
@@ -44,7 +48,7 @@ func (h *Host) ValidateDraft(ctx context.Context, draft *core.Account) []core.Ch
 	} else {
 		p, err := h.launcher(draft.Plugin).launch(ctx)
 		if err != nil {
-			return failed("plugin", "Plugin", "It could not be started: "+mask(err.Error(), settings.secrets), "")
+			return failed("plugin", "Plugin", "It could not be started: {1}", "", mask(err.Error(), settings.secrets))
 		}
 		defer p.end(true)
 		p.hide(settings.secrets)
@@ -56,11 +60,17 @@ func (h *Host) ValidateDraft(ctx context.Context, draft *core.Account) []core.Ch
 		supervisor.stats.record(methodValidate, time.Since(start), err)
 	}
 	if err != nil {
-		return failed("validate", "Checks", "The checks could not be run: "+mask(status.Convert(err).Message(), settings.secrets), "")
+		return failed("validate", "Checks", "The checks could not be run: {1}", "", mask(status.Convert(err).Message(), settings.secrets))
 	}
 	checks := checksOf(r.GetChecks())
 	for i := range checks {
-		checks[i].Detail, checks[i].Fix = mask(checks[i].Detail, settings.secrets), mask(checks[i].Fix, settings.secrets)
+		c := &checks[i]
+		c.Detail, c.Fix = mask(c.Detail, settings.secrets), mask(c.Fix, settings.secrets)
+		for _, s := range slices.Concat(c.DetailSentences, c.FixSentences) {
+			for j := range s.Values {
+				s.Values[j] = mask(s.Values[j], settings.secrets)
+			}
+		}
 	}
 	return checks
 }

@@ -36,6 +36,13 @@ func TestMain(m *testing.M) {
 	case "serve":
 		sdk.Serve(fakePlugin)
 		os.Exit(0)
+	case "verbose": // as no plugin of the SDK can be
+		served, err := sdk.Served(fakePlugin)
+		if err != nil {
+			panic(err)
+		}
+		serveVerbose(served)
+		os.Exit(0)
 	case "crash":
 		fmt.Fprintln(os.Stderr, "the fake plugin crashes before it serves, secret-of-fake and all")
 		os.Exit(7)
@@ -60,6 +67,7 @@ var fakePlugin = sdk.Plugin[fakeSettings]{
 		Services:     sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true, Reconciler: true, Live: true, Pull: true, Registration: true},
 		Capabilities: sdk.Capabilities{TypingOut: true, TextMax: 7000, TextUnit: sdk.UTF16},
 		Callbacks:    []sdk.Callback{{Path: "callback", Title: "Callback"}},
+		Translations: sdk.Translations{"fr": {"It takes {1}.": "Cela prend {1}, pas davantage."}},
 		Verification: &sdk.Verification{
 			Algorithm: "hmac-sha256", Header: "X-Signature", Encoding: "base64", SecretSetting: "secret", Path: "callback", Status: 200,
 		},
@@ -74,7 +82,9 @@ var fakePlugin = sdk.Plugin[fakeSettings]{
 		return &fake{account: account, settings: settings}, nil
 	},
 	Validate: func(_ context.Context, _ sdk.Account, settings fakeSettings) []sdk.Check {
-		return []sdk.Check{{Name: "patience", Title: "Patience", State: sdk.Passed, Detail: settings.Patience.String(), Field: "patience"}}
+		check := sdk.Check{Name: "patience", Title: "Patience", State: sdk.Passed, Field: "patience"}
+		check.Found("It takes {1}.", settings.Patience)
+		return []sdk.Check{check}
 	},
 }
 
@@ -129,6 +139,13 @@ func (f *fake) special(w sdk.WebhookWriter, r *http.Request, path string, body [
 		time.Sleep(2500 * time.Millisecond) // beyond the host's patience, whatever the context says
 	case "panic":
 		panic("with the secret " + f.settings.Secret)
+	case "verbose": // as no plugin of the SDK can be
+		served, err := sdk.Served(fakePlugin)
+		if err != nil {
+			panic(err)
+		}
+		serveVerbose(served)
+		os.Exit(0)
 	case "crash":
 		fmt.Fprintln(os.Stderr, "raw last words of", f.settings.Secret)
 		go panic("in a goroutine of the author's")

@@ -216,10 +216,14 @@ func (p *subprocess) describe(ctx context.Context, h *Host, name string, conn *g
 	if manifest.GetId() != name {
 		return fmt.Errorf("it describes itself as %q, not %q", manifest.GetId(), name)
 	}
+	if problems := channelv1.TranslationProblems(manifest.GetTranslations()); len(problems) > 0 {
+		return problems[0]
+	}
 	if p.source.Bundle != nil {
 		if err := p.source.Bundle.agrees(manifest); err != nil {
 			return err
 		}
+		p.source.Bundle.translate(manifest)
 	}
 	h.described(name, manifest)
 	p.stubs = newClients(conn, manifest)

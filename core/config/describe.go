@@ -15,6 +15,7 @@ import (
 type Object struct {
 	Kind   string
 	ID     string // "" for what there is only one of, and for an object without a good id
+	Plugin string // that describes the fields below settings and address; "" where none does
 	Line   int    // of its header; 0 where it is not in the file
 	Fields []Field
 }
@@ -110,7 +111,8 @@ func (d *describer) object(kind string, n *node, plugin string) Object {
 			unset.Elem().Set(whole)
 		}
 	}
-	schema, _ := d.env.plugin(firstOf(d.plugin(kind, n), plugin))
+	o.Plugin = firstOf(d.plugin(kind, n), plugin)
+	schema, _ := d.env.plugin(o.Plugin)
 	o.Fields = d.fields("", unset.Elem(), n, schema)
 	return o
 }

@@ -249,6 +249,9 @@ func TestSecretsAreStoredSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if list[0].Plugin != "line" {
+		t.Errorf("the account's settings are described by %q", list[0].Plugin)
+	}
 	for _, f := range list[0].Fields {
 		switch f.Key {
 		case "settings.channel_secret":

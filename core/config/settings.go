@@ -43,7 +43,7 @@ func (d *decoder) settings(n *node, a *Account, schema core.PluginSchema) Settin
 		case at != nil && testOnly(f) && !a.Test:
 			d.sayKey(at, fmt.Sprintf("%s is only for test accounts.", f.Key), "Take it out, or mark the account test = true.").as("test-only", "key", f.Key)
 		case at != nil:
-			if value, ok := d.setting(at, f, a.Enabled); ok {
+			if value, ok := d.setting(at, f, a.Plugin, a.Enabled); ok {
 				values[f.Key] = value
 			}
 		}
@@ -132,7 +132,7 @@ func shownIn(f core.SettingField, table *node, values Settings) (shown bool, why
 func isSecret(f core.SettingField) bool { return f.Secret || f.Kind == core.SettingSecret }
 
 // setting reads one value. Texts of every kind may be references; they are resolved only when resolve is set.
-func (d *decoder) setting(n *node, f core.SettingField, resolve bool) (any, bool) {
+func (d *decoder) setting(n *node, f core.SettingField, plugin string, resolve bool) (any, bool) {
 	switch f.Kind {
 	case core.SettingInt:
 		if !d.expect(n, kindInteger) {
@@ -148,7 +148,7 @@ func (d *decoder) setting(n *node, f core.SettingField, resolve bool) (any, bool
 		}
 		list := make([]string, 0, len(n.items))
 		for _, item := range n.items {
-			if text, ok := d.text(item, isSecret(f), resolve); ok && d.fits(item, f, text) {
+			if text, ok := d.text(item, isSecret(f), resolve); ok && d.fits(item, f, plugin, text) {
 				list = append(list, text)
 			}
 		}
@@ -163,7 +163,7 @@ func (d *decoder) setting(n *node, f core.SettingField, resolve bool) (any, bool
 		}
 	}
 	text, ok := d.text(n, isSecret(f), resolve)
-	if !ok || !d.fits(n, f, text) {
+	if !ok || !d.fits(n, f, plugin, text) {
 		return nil, false
 	}
 	if f.Kind == core.SettingDuration {
@@ -174,7 +174,7 @@ func (d *decoder) setting(n *node, f core.SettingField, resolve bool) (any, bool
 }
 
 // fits checks a text against the kind, the options and the pattern of its field. The text of a secret is never shown.
-func (d *decoder) fits(n *node, f core.SettingField, text string) bool {
+func (d *decoder) fits(n *node, f core.SettingField, plugin, text string) bool {
 	shown := fmt.Sprintf("%q", text)
 	if isSecret(f) || n.kind != kindString {
 		shown = "The value of " + f.Key
@@ -186,7 +186,7 @@ func (d *decoder) fits(n *node, f core.SettingField, text string) bool {
 	if text == "" {
 		shown = f.Key
 	}
-	d.say(n, shown+" "+message+".", remedy).as(code, "key", f.Key, "title", firstOf(f.Title, f.Key), "known", strings.Join(f.Options, ", "))
+	d.say(n, shown+" "+message+".", remedy).as(code, "plugin", plugin, "key", f.Key, "title", firstOf(f.Title, f.Key), "known", strings.Join(f.Options, ", "))
 	return false
 }
 
@@ -265,7 +265,7 @@ func (d *decoder) address(n *node, ch *Channel, schema core.PluginSchema) {
 				strings.TrimSpace(fmt.Sprintf("Write address = { %s = \"…\" }. %s", f.Key, f.Help))).as(
 				"address-missing", "plugin", schema.Plugin, "key", f.Key, "title", firstOf(f.Title, f.Key))
 		case at != nil && at.kind == kindString:
-			d.fits(at, f, at.text)
+			d.fits(at, f, schema.Plugin, at.text)
 		}
 	}
 }

@@ -1413,6 +1413,10 @@ export interface components {
             }[];
             /** @enum {string} */
             kind: "string" | "text" | "secret" | "int" | "bool" | "duration" | "url" | "email" | "select" | "list" | "file";
+            /** @description What options are called, of those that are called otherwise than they are written. */
+            labels: {
+                [key: string]: string;
+            };
             line: number;
             mark: string;
             max: string;
@@ -1974,6 +1978,10 @@ export interface components {
             key: string;
             /** @enum {string} */
             kind: "string" | "text" | "secret" | "int" | "bool" | "duration" | "url" | "email" | "select" | "list" | "file";
+            /** @description What options are called, of those that are called otherwise than they are written. */
+            labels: {
+                [key: string]: string;
+            };
             options: string[];
             pattern: string;
             required: boolean;
@@ -2094,7 +2102,10 @@ export interface operations {
     "get-accounts": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2150,7 +2161,10 @@ export interface operations {
     "post-accounts-account-validate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path: {
                 account: string;
             };
@@ -3121,7 +3135,10 @@ export interface operations {
             query?: {
                 plugin?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path: {
                 kind: string;
             };
@@ -3197,7 +3214,10 @@ export interface operations {
     "get-configuration-objects-kind-object": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path: {
                 kind: string;
                 object: string;
@@ -6934,7 +6954,10 @@ export interface operations {
     "get-plugin-schemas": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6990,7 +7013,10 @@ export interface operations {
     "get-plugins": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7046,7 +7072,10 @@ export interface operations {
     "post-plugins-approvals": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7234,7 +7263,10 @@ export interface operations {
     "get-plugins-bundles": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7443,7 +7475,10 @@ export interface operations {
     "get-plugins-plugin-schema": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path: {
                 plugin: string;
             };
@@ -7510,7 +7545,10 @@ export interface operations {
     "post-plugins-plugin-validate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The language of what plugins say: titles, helps, groups and labels of settings, callbacks, checks. English where a plugin does not have it. */
+                "Accept-Language"?: string;
+            };
             path: {
                 plugin: string;
             };
