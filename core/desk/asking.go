@@ -177,7 +177,7 @@ func (d *Desk) answered(ctx context.Context, t *core.Timer, o *core.Outcome, att
 		e.AskAt = time.Time{}
 		switch {
 		case o == nil:
-			despair(m, e)
+			leaveToPeople(m, e)
 		case tells(e, o):
 			d.learn(tx, c, m, e, *o, pause)
 			return nil
@@ -191,7 +191,7 @@ func (d *Desk) answered(ctx context.Context, t *core.Timer, o *core.Outcome, att
 			if e.Asked++; e.Asked < len(askAfter) {
 				ask(tx, m, e, max(askAfter[e.Asked], min(o.After, longestAskPause)))
 			} else {
-				despair(m, e)
+				leaveToPeople(m, e)
 			}
 		}
 		tx.PutOutboxEntry(e)
@@ -242,8 +242,8 @@ func ask(tx *store.Tx, m *core.Message, e *core.OutboxEntry, wait time.Duration)
 	partly(e, m.Reason)
 }
 
-// calm forgets that the provider was to be asked.
-func calm(tx *store.Tx, e *core.OutboxEntry) {
+// stopAsking forgets that the provider was to be asked.
+func stopAsking(tx *store.Tx, e *core.OutboxEntry) {
 	if !e.AskAt.IsZero() {
 		tx.DeleteTimer(askTimer(e))
 	}
@@ -254,8 +254,8 @@ func askTimer(e *core.OutboxEntry) *core.Timer {
 	return &core.Timer{Due: e.AskAt, Kind: core.TimerAsk, Ref: e.ID, Version: e.Seq, Conversation: e.Conversation}
 }
 
-// despair leaves a message to people.
-func despair(m *core.Message, e *core.OutboxEntry) {
+// leaveToPeople leaves a message to people.
+func leaveToPeople(m *core.Message, e *core.OutboxEntry) {
 	reason := *e.Reason
 	if e.Asked > 0 {
 		reason.Text += " Its provider was asked and could not tell."

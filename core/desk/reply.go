@@ -250,7 +250,7 @@ func (d *Desk) Retry(ctx context.Context, a Actor, id core.ID, seq uint64) (*cor
 		if e.State == core.OutboxDone { // the provider took it whole and failed later: it goes out from the beginning
 			e.Resume, e.ExternalIDs, m.ExternalIDs = "", nil, nil
 		}
-		calm(tx, e)
+		stopAsking(tx, e)
 		now := tx.Now()
 		e.ID, e.State, e.Attempts, e.NextAt, e.Deadline, e.Reason = outbox, core.OutboxQueued, nil, now, now.Add(sendWithin), nil
 		m.State, m.Reason, m.Outbox = core.Queued, nil, outbox
