@@ -75,7 +75,8 @@ func manifest() sdk.Manifest {
 		},
 		// No Verification: a token is no hash over the body. While the plugin is down a request is answered with 503, and
 		// whoever sent it sends it again, with the same id.
-		Services: sdk.Services{Webhook: true, Media: true, Signals: true},
+		Translations: translations,
+		Services:     sdk.Services{Webhook: true, Media: true, Signals: true},
 	}
 }
 

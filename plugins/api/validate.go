@@ -27,10 +27,11 @@ func validate(ctx context.Context, account sdk.Account, settings Settings) []sdk
 	came := r.post(ctx, delivery{
 		ID: "evt_" + rand.Text(), Type: typePing, Account: account.ID, At: account.Clock.Now().UTC().Truncate(time.Millisecond),
 	})
-	check.State, check.Detail = sdk.Passed, "The receiver took a ping."
-	if came.problem != "" {
-		check.State, check.Detail = sdk.Failed, came.problem
-		check.Fix = "See that your program runs at webhook_url and answers 2xx also to the type \"ping\"."
+	if came.problem == "" {
+		check.State, check.Detail = sdk.Passed, "The receiver took a ping."
+		return []sdk.Check{check}
 	}
+	check.State, check.Fix = sdk.Failed, "See that your program runs at webhook_url and answers 2xx also to the type \"ping\"."
+	check.Found(came.sentence, came.value)
 	return []sdk.Check{check}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -95,6 +94,15 @@ type result struct {
 	problem   string // "" when the receiver has it
 	permanent bool   // it will never have it
 	after     time.Duration
+	// The problem as a check tells it, so that it can be translated: a sentence, with {1} in the place of the value.
+	sentence, value string
+}
+
+// because adds why the receiver does not have it.
+func (r result) because(sentence, value string) result {
+	r.sentence, r.value = sentence, value
+	r.problem = strings.Replace(sentence, "{1}", value, 1)
+	return r
 }
 
 // post gives a delivery to the receiver.
@@ -107,7 +115,7 @@ func (r *receiver) post(ctx context.Context, d delivery) result {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url.String(), bytes.NewReader(body))
 	if err != nil {
-		return result{problem: "webhook_url cannot be called", permanent: true}
+		return result{permanent: true}.because("webhook_url cannot be called", "")
 	}
 	timestamp := strconv.FormatInt(r.clock.Now().Unix(), 10)
 	for name, value := range map[string]string{
@@ -118,7 +126,7 @@ func (r *receiver) post(ctx context.Context, d delivery) result {
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return result{problem: unreached(err, r.timeout)}
+		return unreached(err, r.timeout)
 	}
 	defer func() { _ = response.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // only an excerpt is shown, and a success needs none
@@ -132,10 +140,11 @@ func judge(status int, header http.Header, said []byte, now time.Time) result {
 	if status >= 200 && status <= 299 {
 		return out
 	}
-	out.problem = strings.TrimSpace("The receiver answered " + strconv.Itoa(status) + " " + http.StatusText(status))
+	answered := strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 	if text := excerpt(said); text != "" {
-		out.problem += ": " + text
+		answered += ": " + text
 	}
+	out = out.because("The receiver answered {1}", answered)
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
 	default:
@@ -170,13 +179,13 @@ func excerpt(said []byte) string {
 }
 
 // unreached says why there was no answer, without the address, which may hold a secret.
-func unreached(err error, timeout time.Duration) string {
+func unreached(err error, timeout time.Duration) result {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		if wrapped.Timeout() {
-			return fmt.Sprintf("The receiver did not answer within %s.", timeout)
+			return result{}.because("The receiver did not answer within {1}.", timeout.String())
 		}
 		err = wrapped.Err
 	}
-	return "The receiver could not be reached: " + err.Error()
+	return result{}.because("The receiver could not be reached: {1}", err.Error())
 }

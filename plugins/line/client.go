@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -114,9 +115,12 @@ type sentMessage struct {
 }
 
 // Error shows what LINE said, with its details: they are what tells an agent or an administrator what to change.
-func (e *apiError) Error() string {
+func (e *apiError) Error() string { return "LINE answered " + e.said() }
+
+// said is what LINE said: the status, its words, its details.
+func (e *apiError) said() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "LINE answered %d", e.status)
+	b.WriteString(strconv.Itoa(e.status))
 	if e.message != "" {
 		b.WriteString(": " + e.message)
 	}

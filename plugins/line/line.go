@@ -84,6 +84,7 @@ func manifest() sdk.Manifest {
 			SenderName:      true,
 		},
 		Verification:     &verification,
+		Translations:     translations,
 		DocumentationURL: "https://developers.line.biz/en/docs/messaging-api/",
 		Services:         sdk.Services{Webhook: true, Media: true, Profiles: true, Signals: true},
 	}

@@ -3,7 +3,6 @@ package line
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -69,8 +68,16 @@ func (v *validation) skip(name, title, why string) {
 
 // unreachable completes a check whose call failed. Only LINE's own refusal fails it; a lost call says nothing.
 func (v *validation) unreachable(check sdk.Check, err error) {
-	check.Detail = v.settings.hide(err.Error())
 	var refused *apiError
+	var noToken *tokenError
+	switch {
+	case errors.As(err, &noToken) && errors.As(err, &refused):
+		check.Found("No access token was issued: LINE answered {1}", v.settings.hide(refused.said()))
+	case errors.As(err, &refused):
+		check.Found("LINE answered {1}", v.settings.hide(refused.said()))
+	default:
+		check.Found("LINE did not answer: {1}", v.settings.hide(err.Error()))
+	}
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusTooManyRequests:
 		check.State = sdk.Skipped
@@ -126,17 +133,19 @@ func (v *validation) token(ctx context.Context) bool {
 	}
 	if v.settings.ChannelID != "" && found.ClientID != v.settings.ChannelID {
 		check.State = sdk.Failed
-		check.Detail = fmt.Sprintf("The token belongs to channel %s, not to %s.", found.ClientID, v.settings.ChannelID)
+		check.Found("The token belongs to channel {1}, not to {2}.", found.ClientID, v.settings.ChannelID)
 		check.Fix = "Use the ID, the secret and the token of one and the same channel."
 		v.add(check)
 		return false
 	}
-	check.State, check.Detail = sdk.Passed, "The token is valid for channel "+found.ClientID+"."
+	check.State = sdk.Passed
 	// A long-lived token is announced with a life of many years.
 	if left := time.Duration(min(found.ExpiresIn, 1<<31)) * time.Second; found.ExpiresIn > 0 && left < 7*24*time.Hour {
 		check.State = sdk.Warning
-		check.Detail = fmt.Sprintf("The token ends in %d hours.", int(left.Hours()))
+		check.Found("The token ends in {1} hours.", int(left.Hours()))
 		check.Fix = "Use a long-lived token, or leave the token empty to have short-lived ones issued."
+	} else {
+		check.Found("The token is valid for channel {1}.", found.ClientID)
 	}
 	v.add(check)
 	return true
@@ -188,9 +197,9 @@ func (v *validation) botInfo(ctx context.Context) {
 		return
 	}
 	check.State = sdk.Passed
-	check.Detail = fmt.Sprintf("%s (%s), bot user %s.", bot.DisplayName, bot.BasicID, bot.UserID)
+	check.Found("{1} ({2}), bot user {3}.", bot.DisplayName, bot.BasicID, bot.UserID)
 	if bot.ChatMode == "chat" && bot.MarkAsReadMode == "auto" {
-		check.Detail += " Messages are marked as read by LINE itself; set the read mode to manual to have agents do it."
+		check.Found("Messages are marked as read by LINE itself; set the read mode to manual to have agents do it.")
 	}
 	v.add(check)
 }
@@ -204,16 +213,20 @@ func (v *validation) webhookURL(ctx context.Context) bool {
 		Active   bool   `json:"active"`
 	}
 	err := v.api.decode(ctx, request{method: http.MethodGet, url: v.api.api + "/v2/bot/channel/webhook/endpoint"}, &set)
-	paste := "Set the webhook URL in the Messaging API tab of the LINE Developers console to " + own + "."
+	paste := func() {
+		check.Advise("Set the webhook URL in the Messaging API tab of the LINE Developers console to {1}.", own)
+	}
 	switch {
 	case status(err) == http.StatusNotFound:
-		check.State, check.Detail, check.Fix = sdk.Failed, "No webhook URL is set at LINE.", paste
+		check.State, check.Detail = sdk.Failed, "No webhook URL is set at LINE."
+		paste()
 	case err != nil:
 		v.unreachable(check, err)
 		return false
 	case set.Endpoint != own:
-		check.State, check.Fix = sdk.Failed, paste
-		check.Detail = "LINE calls " + set.Endpoint + " instead of " + own + "."
+		check.State = sdk.Failed
+		check.Found("LINE calls {1} instead of {2}.", set.Endpoint, own)
+		paste()
 	case !set.Active:
 		check.State, check.Detail = sdk.Failed, "The webhook URL is right, but its use is switched off."
 		check.Fix = "Switch on \"Use webhook\" in the Messaging API tab of the LINE Developers console."
@@ -221,7 +234,8 @@ func (v *validation) webhookURL(ctx context.Context) bool {
 		check.State, check.Detail = sdk.Failed, "LINE calls https addresses only."
 		check.Fix = "Set public_url to the https address of this server."
 	default:
-		check.State, check.Detail = sdk.Passed, "LINE calls "+own+"."
+		check.State = sdk.Passed
+		check.Found("LINE calls {1}.", own)
 	}
 	v.add(check)
 	return check.State == sdk.Passed
@@ -256,8 +270,8 @@ func (v *validation) webhookTest(ctx context.Context) {
 		check.Fix = "Copy the channel secret again from the Basic settings tab of the LINE Developers console."
 	default:
 		check.State = sdk.Failed
-		check.Detail = fmt.Sprintf("LINE called the webhook without success: %s (%d, %s).", result.Reason, result.StatusCode, result.Detail)
-		check.Fix = "Make sure that " + v.callback() + " is reachable from the internet with a certificate of a public authority."
+		check.Found("LINE called the webhook without success: {1} ({2}, {3}).", result.Reason, result.StatusCode, result.Detail)
+		check.Advise("Make sure that {1} is reachable from the internet with a certificate of a public authority.", v.callback())
 	}
 	v.add(check)
 }
@@ -284,13 +298,13 @@ func (v *validation) redelivery(ctx context.Context) {
 	}
 	if !last.IsZero() {
 		check.State = sdk.Passed
-		check.Detail = "LINE last redelivered an event on " + last.UTC().Format("2006-01-02 at 15:04 MST") + "."
+		check.Found("LINE last redelivered an event on {1}.", last.UTC().Format("2006-01-02, 15:04 MST"))
 	} else {
 		check.State = sdk.Warning
-		check.Detail = "LINE has no way to ask whether redelivery is on, and none has been received yet. It is off by default: " +
-			"messages that arrive while this server is unreachable would be lost."
-		check.Fix = "Switch on \"Webhook redelivery\" in the Messaging API tab of the LINE Developers console. " +
-			"If it is on already, there is nothing to do."
+		check.Found("LINE has no way to ask whether redelivery is on, and none has been received yet.")
+		check.Found("It is off by default: messages that arrive while this server is unreachable would be lost.")
+		check.Advise("Switch on \"Webhook redelivery\" in the Messaging API tab of the LINE Developers console.")
+		check.Advise("If it is on already, there is nothing to do.")
 	}
 	v.add(check)
 }
@@ -315,10 +329,10 @@ func (v *validation) quota(ctx context.Context) {
 		return
 	case limit.Type != "limited":
 		check.State = sdk.Passed
-		check.Detail = fmt.Sprintf("No limit; %d messages sent this month.", used.TotalUsage)
+		check.Found("No limit; {1} messages sent this month.", used.TotalUsage)
 	default:
 		check.State = sdk.Passed
-		check.Detail = fmt.Sprintf("%d of %d messages sent this month.", used.TotalUsage, limit.Value)
+		check.Found("{1} of {2} messages sent this month.", used.TotalUsage, limit.Value)
 		if used.TotalUsage*10 >= limit.Value*9 {
 			check.State = sdk.Warning
 			check.Fix = "Choose a larger plan in LINE Official Account Manager; answers within a minute still go out free of charge."

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -78,13 +79,27 @@ type apiError struct {
 }
 
 func (e *apiError) Error() string {
-	switch {
-	case e.foreign:
+	if e.foreign {
 		return fmt.Sprintf("%d was answered, but not in Telegram's form", e.status)
-	case e.description == "":
-		return fmt.Sprintf("Telegram answered %d", e.status)
 	}
-	return fmt.Sprintf("Telegram answered %d: %s", e.status, e.description)
+	return "Telegram answered " + e.said()
+}
+
+// said is what Telegram said: the status, and its words.
+func (e *apiError) said() string {
+	if e.description == "" {
+		return strconv.Itoa(e.status)
+	}
+	return fmt.Sprintf("%d: %s", e.status, e.description)
+}
+
+// said is what Telegram said of a call that failed, or why it did not come to that.
+func said(err error) string {
+	var refused *apiError
+	if errors.As(err, &refused) {
+		return refused.said()
+	}
+	return err.Error()
 }
 
 // status returns the code of a refusal, and 0 for any other error.

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -60,8 +61,8 @@ func (c *channel) Register(ctx context.Context) error {
 	if c.settings.Mode == modePoll {
 		return c.Unregister(ctx)
 	}
-	if problem := publicProblem(c.account); problem != "" {
-		return &sdk.Rejected{Cause: sdk.RejectedContent, Reason: problem}
+	if check := publicCheck(c.account); check.State == sdk.Failed {
+		return &sdk.Rejected{Cause: sdk.RejectedContent, Reason: check.Detail}
 	}
 	err := c.api.call(ctx, "setWebhook", struct {
 		URL         string   `json:"url"`
@@ -113,16 +114,21 @@ func subscription(account sdk.Account, settings Settings, info webhookInfo, now 
 		check.State, check.Detail = sdk.Failed, "No webhook is set at Telegram, so it delivers nothing."
 		check.Fix, out.Register = "It is set by itself within minutes.", true
 	case info.URL != own:
-		check.State, check.Detail = sdk.Failed, "Telegram delivers this bot's messages to "+hostOf(info.URL)+" instead of "+own+"."
-		check.Fix, out.Register = "It is set to this server by itself. If it changes back, another program uses the same bot: stop it.", true
+		check.State = sdk.Failed
+		check.Found("Telegram delivers this bot's messages to {1} instead of {2}.", hostOf(info.URL), own)
+		check.Advise("It is set to this server by itself.")
+		check.Advise("If it changes back, another program uses the same bot: stop it.")
+		out.Register = true
 	case !sameList(info.Allowed, handled):
 		check.State, check.Detail = sdk.Failed, "Telegram delivers other kinds of updates than are needed."
 		check.Fix, out.Register = "It is put right by itself within minutes.", true
 	case info.MaxConnections != 0 && info.MaxConnections != connections:
-		check.State, check.Detail = sdk.Warning, fmt.Sprintf("Telegram makes at most %d calls at once.", info.MaxConnections)
+		check.State = sdk.Warning
+		check.Found("Telegram makes at most {1} calls at once.", info.MaxConnections)
 		check.Fix, out.Register = "It is put right by itself within minutes.", true
 	default:
-		check.State, check.Detail = sdk.Passed, "Telegram calls "+own+"."
+		check.State = sdk.Passed
+		check.Found("Telegram calls {1}.", own)
 	}
 	delivery := deliveryCheck(info, now)
 	if info.LastErrorDate > 0 {
@@ -149,7 +155,8 @@ func pollSubscription(account sdk.Account, info webhookInfo) sdk.Subscription {
 		check.Fix, out.Register = "It is taken away by itself.", true
 	default:
 		check.State, check.Field = sdk.Failed, "mode"
-		check.Detail = "Telegram delivers this bot's messages to " + hostOf(info.URL) + ", so that they cannot be fetched."
+		check.Detail = ""
+		check.Found("Telegram delivers this bot's messages to {1}, so that they cannot be fetched.", hostOf(info.URL))
 		check.Fix = "Remove the webhook there, or set mode = \"webhook\" to have them delivered here."
 	}
 	out.Checks = []sdk.Check{check}
@@ -158,14 +165,17 @@ func pollSubscription(account sdk.Account, info webhookInfo) sdk.Subscription {
 
 // deliveryCheck tells how the last calls went, and what waits.
 func deliveryCheck(info webhookInfo, now time.Time) sdk.Check {
-	check := sdk.Check{Name: checkDelivery, Title: "Deliveries", State: sdk.Passed, Detail: "No failed delivery in the last hour."}
+	check := sdk.Check{Name: checkDelivery, Title: "Deliveries", State: sdk.Passed}
 	if info.LastErrorDate > 0 && now.Sub(time.Unix(info.LastErrorDate, 0)) < recently {
 		check.State = sdk.Warning
-		check.Detail = "Telegram's last failed delivery was at " + time.Unix(info.LastErrorDate, 0).UTC().Format("15:04 MST") + ": " + info.LastError + "."
-		check.Fix = "Telegram repeats what failed for 24 hours. If it goes on, see that this server is reachable from the internet with a certificate of a public authority."
+		check.Found("Telegram's last failed delivery was at {1}: {2}.", time.Unix(info.LastErrorDate, 0).UTC().Format("15:04 MST"), info.LastError)
+		check.Advise("Telegram repeats what failed for 24 hours.")
+		check.Advise("If it goes on, see that this server is reachable from the internet with a certificate of a public authority.")
+	} else {
+		check.Found("No failed delivery in the last hour.")
 	}
 	if info.Pending > 0 {
-		check.Detail += fmt.Sprintf(" %d updates wait to be delivered.", info.Pending)
+		check.Found("{1} updates wait to be delivered.", info.Pending)
 	}
 	return check
 }
@@ -176,30 +186,32 @@ var ports = []string{"", "443", "80", "88", "8443"}
 // publicCheck says whether Telegram would call the account's address at all.
 func publicCheck(account sdk.Account) sdk.Check {
 	check := sdk.Check{Name: checkPublicURL, Title: "Public address", State: sdk.Passed, Detail: callbackOf(account)}
-	if problem := publicProblem(account); problem != "" {
-		check.State, check.Detail, check.Field = sdk.Failed, problem, "mode"
+	if problem, about := publicProblem(account); problem != "" {
+		check.State, check.Detail, check.Field = sdk.Failed, "", "mode"
+		check.Found(problem, about)
 		check.Fix = "Set public_url of [server] to this server's https address, or set mode = \"poll\", which needs none."
 	}
 	return check
 }
 
-// publicProblem is why Telegram would not call the account's address. A test account has a platform that calls any.
-func publicProblem(account sdk.Account) string {
+// publicProblem is why Telegram would not call the account's address: a sentence, and the value in it. A test account has a
+// platform that calls any.
+func publicProblem(account sdk.Account) (problem, about string) {
 	if account.Test {
-		return ""
+		return "", ""
 	}
 	u, err := url.Parse(callbackOf(account))
 	switch {
 	case err != nil || u.Hostname() == "":
-		return "public_url is not an address."
+		return "The public_url is not an address.", ""
 	case u.Scheme != "https":
-		return "Telegram calls https addresses only, and public_url is not one."
+		return "Telegram calls https addresses only, and public_url is not one.", ""
 	case !slices.Contains(ports, u.Port()):
-		return "Telegram calls the ports 443, 80, 88 and 8443 only, and public_url names " + u.Port() + "."
+		return "Telegram calls the ports 443, 80, 88 and 8443 only, and public_url names {1}.", u.Port()
 	case private(u.Hostname()):
-		return "Telegram cannot reach " + u.Hostname() + ", which is an address of this network only."
+		return "Telegram cannot reach {1}, which is an address of this network only.", u.Hostname()
 	}
-	return ""
+	return "", ""
 }
 
 func private(host string) bool {
@@ -218,7 +230,15 @@ func sameList(a, b []string) bool {
 
 // unreachable says how a check ends whose call failed: only Telegram's own refusal fails it.
 func unreachable(check sdk.Check, err error) sdk.Check {
-	check.Detail = err.Error()
+	var refused *apiError
+	switch {
+	case errors.As(err, &refused) && refused.foreign:
+		check.Found("{1} was answered, but not in Telegram's form.", refused.status)
+	case errors.As(err, &refused):
+		check.Found("Telegram answered {1}", refused.said())
+	default:
+		check.Found("Telegram did not answer: {1}", err.Error())
+	}
 	switch code := status(err); {
 	case code == http.StatusTooManyRequests:
 		check.State, check.Fix = sdk.Skipped, "Telegram limits how often this may be asked; try again later."

@@ -91,6 +91,7 @@ func manifest() sdk.Manifest {
 		// No Verification: Telegram signs nothing, it sends a fixed header, which the contract cannot declare. It repeats
 		// for 24 hours what was not answered, so nothing is lost while the plugin is down.
 		DocumentationURL: "https://core.telegram.org/bots/api",
+		Translations:     translations,
 		Services: sdk.Services{
 			Pull: true, Webhook: true, Registration: true, Media: true, Profiles: true, Signals: true,
 		},

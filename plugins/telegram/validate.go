@@ -27,7 +27,8 @@ func validate(ctx context.Context, account sdk.Account, settings Settings) []sdk
 		check.Fix = "Copy the token again from @BotFather: /mybots, the bot, API Token."
 		check = unreachable(check, err)
 		if code := status(err); !foreign(err) && (code == http.StatusUnauthorized || code == http.StatusNotFound) {
-			check.Detail = "Telegram does not know this token (" + err.Error() + ")."
+			check.Detail = ""
+			check.Found("Telegram does not know this token ({1}).", said(err))
 		}
 		return []sdk.Check{
 			check,
@@ -36,7 +37,8 @@ func validate(ctx context.Context, account sdk.Account, settings Settings) []sdk
 			skipped(checkWebhook, "Webhook", "The token has to be right first."),
 		}
 	}
-	check.State, check.Detail = sdk.Passed, me.FirstName+" (@"+me.Username+")."
+	check.State = sdk.Passed
+	check.Found("{1} (@{2}).", me.FirstName, me.Username)
 	checks := []sdk.Check{check, groupsCheck(me)}
 
 	info, err := api.webhookInfo(ctx)

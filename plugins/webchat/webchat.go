@@ -70,7 +70,8 @@ func manifest() sdk.Manifest {
 			Deletes:        true,
 			IdempotentSend: true,
 		},
-		Services: sdk.Services{Webhook: true, Signals: true, Live: true},
+		Translations: translations,
+		Services:     sdk.Services{Webhook: true, Signals: true, Live: true},
 	}
 }
 
