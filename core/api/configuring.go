@@ -111,7 +111,7 @@ type configurationFieldView struct {
 	Secret      bool                    `json:"secret"`
 	TestOnly    bool                    `json:"test_only"`
 	Options     []string                `json:"options"`
-	Labels      map[string]string       `json:"labels"` // what options are called, of those that are called otherwise
+	Labels      map[string]string       `json:"labels,omitempty"` // what options are called, of those that are called otherwise
 	Pattern     string                  `json:"pattern"`
 	Group       string                  `json:"group"`
 	ShowIf      string                  `json:"show_if"`
@@ -147,7 +147,7 @@ func showObject(o config.Object, secrets bool, in core.Wording) configurationObj
 			Path: f.Key, Kind: f.Kind, Title: f.Title, Help: f.Help, Required: f.Required, Secret: f.Secret, TestOnly: f.TestOnly,
 			Options: append([]string{}, f.Options...), Pattern: f.Pattern, Group: f.Group, ShowIf: f.ShowIf, Min: f.Min, Max: f.Max,
 			Default: f.Unset, Written: f.Written, Line: f.Line, Value: f.Value, Reference: showReference(f.Reference),
-			Items: []configurationItemView{}, Labels: map[string]string{},
+			Items: []configurationItemView{},
 		}
 		if pluginField(f.Key) {
 			field.Title, field.Help, field.Group, field.Labels = in.Of(f.Title), in.Of(f.Help), in.Of(f.Group), labels(f.Options, in)

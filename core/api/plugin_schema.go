@@ -55,7 +55,7 @@ type settingView struct {
 	Group    string           `json:"group"`
 	ShowIf   string           `json:"show_if"`
 	// Labels are what options are called, of those that are called otherwise than they are written.
-	Labels map[string]string `json:"labels"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 func showSettings(fields []core.SettingField, in core.Wording) []settingView {

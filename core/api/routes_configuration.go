@@ -80,7 +80,7 @@ func configurationSchemas() object {
 			"path": text, "min": text, "max": text, "default": nullable, "written": yes, "line": whole, "value": nullable, "reference": reference,
 			"items": object{"type": "array", "items": record(object{"value": nullable, "reference": reference, "mark": text})},
 			"mark":  text,
-		})),
+		}), "labels"),
 		"ConfigurationObject":       record(configured),
 		"ConfigurationObjectDetail": record(with(configured, object{"base": text})),
 		"ConfigurationObjects": record(object{
@@ -101,7 +101,7 @@ func configurationSchemas() object {
 		"ConfigurationVersions":      listOf("ConfigurationVersion"),
 		"ConfigurationVersionDetail": record(with(version, object{"text": text, "diff": text, "diff_since": text})),
 		"RollBack":                   record(object{"base": text, "dry_run": yes}, "dry_run"),
-		"Setting":                    record(with(described, object{"key": text, "default": text})),
+		"Setting":                    record(with(described, object{"key": text, "default": text}), "labels"),
 		"PluginSchema": record(object{
 			"plugin": text, "name": text, "version": text, "built_in": yes, "settings": object{"type": "array", "items": ref("Setting")},
 			"address":   object{"type": "array", "items": ref("Setting")},

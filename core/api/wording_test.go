@@ -59,7 +59,7 @@ func TestPluginsSpeakTheLanguageOfThePage(t *testing.T) {
 		{"GET", "/plugins/line/schema", "",
 			[]string{`"name":"Discussion"`, `"retirement_notice":"C’est fini."`, `"title":"Manière"`, `"help":"Comment."`, `"group":"Robot"`,
 				`"labels":{"poll":"interroger"}`, `"options":["poll","call"]`, `"title":"Adresse du webhook"`, `"help":"Collez-la."`},
-			[]string{`"name":"Chat"`, `"title":"Mode"`, `"labels":{}`, `"title":"Webhook URL"`}},
+			[]string{`"name":"Chat"`, `"title":"Mode"`, `"title":"Webhook URL"`}},
 		{"GET", "/plugin-schemas", "", []string{`"name":"Discussion"`, `"title":"Manière"`}, []string{`"name":"Chat"`, `"title":"Mode"`}},
 		{"GET", "/accounts", "", []string{`"title":"Adresse du webhook"`}, []string{`"title":"Webhook URL"`}},
 		{"POST", "/accounts/shop/validate", "", []string{`"title":"Jeton d’accès"`, `"fix":"Collez-en un autre."`, `"detail":"refused"`}, []string{`"title":"Access token"`}},

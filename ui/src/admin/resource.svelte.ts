@@ -1,8 +1,10 @@
 import { ApiError } from '$lib/api/client';
+import { language } from '$lib/i18n/index.svelte';
 
 /**
  * What a page reads from the server: loaded at once, again every `every` milliseconds while the page is seen, and on
- * demand. What was read before stays while it is read again, and while that fails.
+ * demand. What is read again and again is so too when the language changes, for some of it may be a plugin's words. What was
+ * read before stays while it is read again, and while that fails.
  */
 export class Resource<T> {
   value = $state.raw<T | undefined>();
@@ -14,6 +16,7 @@ export class Resource<T> {
     every = 0,
   ) {
     $effect(() => {
+      if (every) void language();
       void this.reload();
       if (!every) return;
       const timer = setInterval(() => document.visibilityState === 'visible' && void this.reload(), every);

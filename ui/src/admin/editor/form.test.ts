@@ -99,6 +99,8 @@ describe('fields', () => {
     expect(ofSetting({ ...setting, kind: 'bool', default: 'true' }).default).toBe(true);
     expect(ofSetting({ ...setting, kind: 'list', default: 'a, b' }).default).toEqual(['a', 'b']);
     expect(ofSetting({ ...setting, kind: 'list', default: '' }).default).toEqual([]);
+    expect(ofSetting({ ...setting, kind: 'select', default: '', options: ['poll', 'call'], labels: { poll: 'Interroger' } }).labels).toEqual({ poll: 'Interroger' });
+    expect(ofSetting({ ...setting, kind: 'select', default: '', options: ['poll'] })).not.toHaveProperty('labels');
   });
 
   it('of a group stand together', () => {

@@ -38,7 +38,7 @@ export interface FormField {
   default: Value;
   kept?: Kept; // a value that is set and not shown
   look?: Look; // how it is asked for, where its kind alone does not say
-  labels?: Record<string, string>; // of options, where they are words of ours
+  labels?: Record<string, string>; // of options, where they are called otherwise than they are written
   holds?: string; // what is in force while it is empty, where that is written elsewhere
 }
 
@@ -55,11 +55,13 @@ export function toValue(kind: Kind, from: unknown): Value {
   return String(from as string | number | boolean);
 }
 
+const called = (labels: Record<string, string> | undefined): Pick<FormField, 'labels'> => (labels ? { labels } : {});
+
 /** ofSetting makes a field of a plugin's setting. */
 export function ofSetting(s: Schema<'Setting'>): FormField {
   return {
     key: s.key, kind: s.kind, title: s.title || s.key, help: s.help, required: s.required, secret: s.secret || s.kind === 'secret', testOnly: s.test_only,
-    options: s.options, pattern: s.pattern, group: s.group, showIf: s.show_if, default: toValue(s.kind, s.default === '' ? null : s.default),
+    options: s.options, pattern: s.pattern, group: s.group, showIf: s.show_if, default: toValue(s.kind, s.default === '' ? null : s.default), ...called(s.labels),
   };
 }
 
@@ -70,7 +72,7 @@ export function ofField(f: Schema<'ConfigurationField'>, below = ''): FormField 
   return {
     key: f.path.slice(below.length), kind: f.kind, title: f.title || f.path.slice(below.length), help: f.help, required: f.required, secret: f.secret || f.kind === 'secret',
     testOnly: f.test_only, options: f.options, pattern: f.pattern, group: f.group, showIf: f.show_if.startsWith(below) ? f.show_if.slice(below.length) : f.show_if,
-    default: toValue(f.kind, f.default), ...(kept ? { kept } : {}),
+    default: toValue(f.kind, f.default), ...called(f.labels), ...(kept ? { kept } : {}),
   };
 }
 

@@ -4,10 +4,15 @@ import { language } from '$lib/i18n/index.svelte';
 import { objects, pluginOf, textOf, type Written } from '../editor/written';
 import type { PluginSchema, Present } from './draft.svelte';
 
+/** pluginSchemas are the plugins to choose from, in the language of the page. */
+export async function pluginSchemas(): Promise<PluginSchema[]> {
+  return answered(await api.GET('/api/v1/plugin-schemas')).items;
+}
+
 /** present reads it from the file, so that what is written there and not in force yet counts too. */
 export async function present(): Promise<{ present: Present; schemas: PluginSchema[] }> {
   const [schemas, agents, accounts, channels, workstreams, queues] = await Promise.all([
-    api.GET('/api/v1/plugin-schemas').then((answer) => answered(answer).items),
+    pluginSchemas(),
     api.GET('/api/v1/agents').then((answer) => answered(answer).items),
     objects('account').then((found) => found.items),
     objects('channel').then((found) => found.items),

@@ -3,6 +3,7 @@
  * OpenAPI document that the server serves (`scripts/build-ui` writes both).
  */
 import createClient from 'openapi-fetch';
+import { language } from '../i18n/index.svelte';
 import type { components, paths } from './schema';
 
 export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];
@@ -76,6 +77,7 @@ async function reach(request: Request): Promise<Response> {
     signedOut();
     throw new Unreachable();
   }
+  request.headers.set('Accept-Language', language()); // of what plugins say
   let answer: Response;
   try {
     answer = await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });

@@ -1414,7 +1414,7 @@ export interface components {
             /** @enum {string} */
             kind: "string" | "text" | "secret" | "int" | "bool" | "duration" | "url" | "email" | "select" | "list" | "file";
             /** @description What options are called, of those that are called otherwise than they are written. */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             line: number;
@@ -1979,7 +1979,7 @@ export interface components {
             /** @enum {string} */
             kind: "string" | "text" | "secret" | "int" | "bool" | "duration" | "url" | "email" | "select" | "list" | "file";
             /** @description What options are called, of those that are called otherwise than they are written. */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             options: string[];
