@@ -10,6 +10,7 @@ import { fits } from './harness/fits';
 import { kept } from './harness/focus';
 import { Line } from './harness/line';
 import { until } from './harness/people';
+import { spoken } from './harness/plugins';
 import { faces, inWords } from './harness/words';
 
 const say = inWords(faces, 'en');
@@ -488,12 +489,36 @@ test('approves a bundle by its id, and removes it', async () => {
   await page.getByText(say('admin.bundle.removed', { name: 'Carrier pigeon' })).waitFor();
 });
 
+test('follows a change of language while an account is added, and keeps what was typed', async () => {
+  const where = await context(browser);
+  const other = await signedIn(where, desk, ada, '/admin/add-account');
+  const dire = inWords(faces, 'fr');
+  await other.getByRole('button', { name: /^Telegram/ }).click();
+  await other.getByRole('button', { name: say('admin.add.next'), exact: true }).click();
+  await other.getByLabel(/^Bot token/).fill('123456789:AAE');
+  await other.getByLabel('How messages arrive').selectOption('webhook');
+  await other.locator('.rb.me').click();
+  await other.getByRole('menuitem', { name: say('common.me.settings') }).click();
+  await other.getByRole('dialog').locator('label', { hasText: say('common.language') }).locator('select').selectOption('fr');
+  await other.keyboard.press('Escape');
+  await other.getByRole('dialog').waitFor({ state: 'detached' });
+  expect(await other.getByLabel(/^Jeton du bot/).inputValue()).toBe('123456789:AAE');
+  await other.getByText(/il est alors tiré du jeton du bot/).waitFor();
+  expect(await other.getByLabel('Arrivée des messages').inputValue()).toBe('webhook');
+  expect(await other.locator('form').textContent()).not.toContain('Bot token');
+  await other.getByRole('button', { name: dire('admin.add.step.name'), exact: true }).waitFor();
+  other.on('dialog', (dialog) => void dialog.accept()); // unsaved input is left
+  await where.close();
+});
+
 test('speaks French, in the dark, on a phone', async () => {
   const where = await context(browser, { language: 'fr', theme: 'dark', width: 390 });
   const french = await signedIn(where, desk, ada, '/admin/add-account');
   const dire = inWords(faces, 'fr');
+  const plugins = await spoken(french, desk.url);
+  const [english, ours] = [{ ...faces.en, ...plugins.en }, { ...faces.fr, ...plugins.fr }];
   const seen = async (what: string) => {
-    await translated(french, what, faces.en, faces.fr);
+    await translated(french, what, english, ours);
     await accessible(french, `${what}, French, dark`);
     await fits(french, `${what}, French`);
   };
@@ -505,14 +530,35 @@ test('speaks French, in the dark, on a phone', async () => {
   await french.getByRole('heading', { name: dire('admin.add.step.settings'), exact: true }).waitFor();
   await suivant();
   await french.getByText(dire('common.required')).first().waitFor();
+  await french.getByLabel('Arrivée des messages').selectOption({ label: 'Être appelé par Telegram (webhook)' });
+  await french.getByText(/il est alors tiré du jeton du bot/).waitFor();
   await seen('credentials');
+  french.on('dialog', (dialog) => void dialog.accept()); // the browser asks as well
+  await french.goto(desk.url + '/app/admin/add-account');
+  await french.getByRole('button', { name: /^LINE/ }).click();
+  await french.getByLabel(dire('admin.add.test')).check();
+  const consent = french.getByLabel(dire('admin.add.consent.given', { provider: 'LINE' }));
+  if (await consent.count()) await consent.check();
+  await suivant();
+  await french.getByLabel('Channel ID').fill('1234567890');
+  await french.getByLabel(/^Channel secret(?! précédent)/).fill(secret);
+  await french.getByLabel(/^Jeton d’accès du canal/).fill('token');
+  await french.getByLabel(/^Adresse de base de l’API/).fill(line.url);
+  await seen('credentials of LINE');
+  await suivant();
+  const checks = french.locator('.checks');
+  await checks.getByText('Quota du mois').waitFor();
+  const said = await checks.textContent();
+  for (const text of [/Le jeton appartient au canal .*, et non à 1234567890\./, 'Prenez l’ID, le secret et le jeton d’un seul et même canal.', 'S’il est déjà activé, il n’y a rien à faire.']) expect(said).toMatch(text);
+  expect(said).not.toMatch(/LINE answered|The token|has to be right|switch/i);
+  await french.getByText(/^Collez cette adresse dans la console LINE Developers/).waitFor();
+  await seen('checks of LINE');
   await french.goto(desk.url + '/app/admin/accounts/site');
   await french.locator('.look').waitFor();
   await french.getByLabel(new RegExp(`^${dire('admin.field.channel.language')}`)).first().fill('xx y');
   await french.getByRole('button', { name: dire('admin.edit.review'), exact: true }).click();
   await french.locator('.err', { hasText: dire('admin.problem.not-language', { given: 'xx y' }) }).waitFor(); // the server's finding, in French
   await seen('a finding of the server');
-  french.on('dialog', (dialog) => void dialog.accept()); // the browser asks as well
   for (const [path, ready] of [['/admin/accounts/site', '#edit-title'], ['/admin/plugins/line', '.calls'], ['/admin/configuration/versions', '.ver'], ['/admin/configuration/versions/2', '.diff'], ['/admin/plugins', '.bundle']] as const) {
     await french.goto(desk.url + '/app' + path);
     await french.locator(ready).first().waitFor();

@@ -3,6 +3,7 @@
  * OpenAPI document that the server serves (`scripts/build-ui` writes both).
  */
 import createClient from 'openapi-fetch';
+import { untrack } from 'svelte';
 import { language } from '../i18n/index.svelte';
 import type { components, paths } from './schema';
 
@@ -77,7 +78,7 @@ async function reach(request: Request): Promise<Response> {
     signedOut();
     throw new Unreachable();
   }
-  request.headers.set('Accept-Language', language()); // of what plugins say
+  request.headers.set('Accept-Language', untrack(language)); // of what plugins say; whoever asks says whether to ask anew in another
   let answer: Response;
   try {
     answer = await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });
