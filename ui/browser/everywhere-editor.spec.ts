@@ -7,7 +7,8 @@ import { homely } from './harness/checks';
 import { ada, Desk } from './harness/desk';
 import { Gallery } from './harness/gallery';
 import { Line } from './harness/line';
-import { faces, inWords } from './harness/words';
+import { spoken } from './harness/plugins';
+import { faces, inWords, type Catalogue } from './harness/words';
 
 type Items = { items: Record<string, unknown>[] };
 const secret = '0123456789abcdef0123456789abcdef';
@@ -30,6 +31,7 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
   let where: BrowserContext;
   let page: Page;
   let gallery: Gallery;
+  let words: Catalogue; // of the plugins
   let atHome: () => void;
   let file: string;
 
@@ -40,7 +42,9 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     page = await signedIn(where, desk, ada, '/admin/accounts');
     page.on('dialog', (dialog) => void dialog.accept()); // the browser asks as well when unsaved input is left
     atHome = homely(page, desk.url);
-    gallery = new Gallery(language, 'editor');
+    const plugins = await spoken(page, desk.url);
+    words = plugins[language];
+    gallery = new Gallery(language, 'editor', 'faces', plugins);
   });
   afterEach(() => gallery.clean());
   afterAll(async () => {
@@ -53,6 +57,8 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
   const inDialog = (key: string) => page.getByRole('dialog').getByRole('button', { name: say(key), exact: true });
   const heading = (key: string) => page.getByRole('heading', { name: say(key), exact: true });
   const field = (key: string, values = {}) => page.getByLabel(say(key, values), { exact: true });
+  /** setting is the field of a setting of LINE. */
+  const setting = (key: string) => page.locator('form').getByLabel(new RegExp(`^${words[`line ${key} title`]}`)).first();
   const next = () => button('admin.add.next').click();
   const text = () => readFileSync(file, 'utf8');
   const escaped = async () => {
@@ -97,15 +103,15 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
 
     await heading('admin.add.step.settings').waitFor();
     await gallery.show(page, 'credentials', { whole: true });
-    await page.getByLabel(/^API base address/).fill('nowhere');
+    await setting('api_url').fill('nowhere');
     await next();
     await page.getByText(say('common.required')).first().waitFor();
     await gallery.show(page, 'credentials with faults');
-    await page.getByLabel(/^Channel ID/).fill('1234567890');
-    await page.getByLabel(/^Channel secret/).fill(secret);
-    await page.getByLabel(/^Channel access token/).fill('token');
-    await page.getByLabel(/^API base address/).fill(line.url);
-    await page.getByLabel(/^Content base address/).fill(line.url);
+    await setting('channel_id').fill('1234567890');
+    await setting('channel_secret').fill(secret);
+    await setting('channel_access_token').fill('token');
+    await setting('api_url').fill(line.url);
+    await setting('data_url').fill(line.url);
     const question = '**/api/v1/plugins/line/validate';
     await page.route(question, () => {});
     await next();
@@ -117,11 +123,20 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     await button('admin.add.step.settings').click();
     await heading('admin.add.step.settings').waitFor();
     await gallery.show(page, 'credentials kept');
+    const either = (english: string, french: string) => (language === 'fr' ? french : english);
     const checks = [
-      { name: 'token', title: 'The channel access token is good', state: 'failed', detail: 'LINE answered 401: Authentication failed. Confirm that the access token in the authorization header is valid.', fix: 'Issue another long-lived token in the LINE Developers console, below Messaging API, and put it here.', field: 'channel_access_token' },
-      { name: 'webhook', title: 'The webhook is on', state: 'warning', detail: 'LINE does not call us yet: Use webhook is off.', fix: 'Switch on Use webhook in the LINE Developers console, below Messaging API, once the account is added.' },
-      { name: 'bot', title: 'The channel answers', state: 'passed', detail: 'Atelier Nour, @atelier' },
-      { name: 'replies', title: 'Replies of LINE itself are off', state: 'skipped', detail: '' },
+      {
+        name: 'token', title: either('Access token', 'Jeton d’accès'), state: 'failed', field: 'channel_access_token',
+        detail: either('LINE answered', 'LINE a répondu') + ' 401: Authentication failed. Confirm that the access token in the authorization header is valid.',
+        fix: either('Issue a new channel access token in the Messaging API tab of the LINE Developers console and paste it.', 'Délivrez un nouveau jeton d’accès dans l’onglet « Messaging API » de la console LINE Developers et collez-le.'),
+      },
+      {
+        name: 'webhook-url', title: either('Webhook URL', 'Adresse du webhook'), state: 'warning',
+        detail: either('The webhook URL is right, but its use is switched off.', 'L’adresse du webhook est juste, mais il est désactivé.'),
+        fix: either('Switch on "Use webhook" in the Messaging API tab of the LINE Developers console.', 'Activez « Use webhook » dans l’onglet « Messaging API » de la console LINE Developers.'),
+      },
+      { name: 'bot-info', title: either('Official account', 'Compte officiel'), state: 'passed', detail: either('Atelier Nour (@atelier), bot user U1.', 'Atelier Nour (@atelier), utilisateur du bot U1.') },
+      { name: 'webhook-test', title: either('LINE can reach the webhook', 'LINE joint le webhook'), state: 'skipped', detail: '' },
     ];
     await page.route(question, (route) => route.fulfill({ json: { items: checks, problems: [] } }));
     await next();
@@ -165,9 +180,9 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
   });
 
   test('every kind of setting', async () => {
-    const setting = (key: string, kind: string, more = {}) => ({ key, kind, title: `A ${kind}`, help: `Help of ${key}.`, required: false, secret: kind === 'secret', test_only: false, default: '', options: [], pattern: '', group: 'Kinds of settings', show_if: '', ...more });
+    const made = (key: string, kind: string, more = {}) => ({ key, kind, title: `A ${kind}`, help: `Help of ${key}.`, required: false, secret: kind === 'secret', test_only: false, default: '', options: [], pattern: '', group: 'Kinds of settings', show_if: '', ...more });
     await answering('**/api/v1/plugin-schemas', (body) => {
-      const settings = [...['string', 'text', 'secret', 'int', 'bool', 'duration', 'url', 'email', 'list', 'file'].map((kind) => setting(kind, kind)), setting('select', 'select', { options: ['one', 'two'], default: 'one' }), setting('keys', 'list', { title: 'Some keys', secret: true, group: 'Keys' })];
+      const settings = [...['string', 'text', 'secret', 'int', 'bool', 'duration', 'url', 'email', 'list', 'file'].map((kind) => made(kind, kind)), made('select', 'select', { options: ['one', 'two'], default: 'one' }), made('keys', 'list', { title: 'Some keys', secret: true, group: 'Keys' })];
       return { ...body, items: body.items.map((one) => (one['plugin'] === 'line' ? { ...one, settings, consent: false } : one)) };
     });
     await to('/admin/add-account');
@@ -198,8 +213,8 @@ describe.each(['en', 'fr'] as const)('the editor, %s', (language) => {
     await gallery.show(page, 'settings', { whole: true, at: '#edit-title' });
     const form = page.locator('form');
     await form.getByLabel(say('admin.field.account.name')).first().fill('');
-    await form.getByLabel(/^API base address/).fill('nowhere');
-    await form.getByRole('button', { name: say('admin.form.replace.of', { field: 'Channel secret' }) }).click();
+    await setting('api_url').fill('nowhere');
+    await form.getByRole('button', { name: say('admin.form.replace.of', { field: words['line channel_secret title']! }) }).click();
     await button('admin.edit.review').click();
     await page.getByText(say('admin.form.bad-url')).first().waitFor();
     await gallery.show(page, 'settings with faults', { whole: true, at: '#edit-title' });

@@ -44,9 +44,10 @@ export class Gallery {
     readonly language: Language,
     readonly room: string,
     catalogues: 'faces' | 'chat' = 'faces',
+    more: Record<Language, Catalogue> = { en: {}, fr: {} }, // what others say on the pages, such as plugins
   ) {
     const both = catalogues === 'faces' ? faces : chat;
-    [this.english, this.french] = [both.en, both.fr];
+    [this.english, this.french] = [{ ...both.en, ...more.en }, { ...both.fr, ...more.fr }];
     if (shots) mkdirSync(shots, { recursive: true });
   }
 
