@@ -100,7 +100,9 @@ type forgedCopies struct {
 	hash  string
 }
 
-func (f forgedCopies) Approved() []store.PluginCopy { return []store.PluginCopy{{Hash: f.hash, Name: "echo"}} }
+func (f forgedCopies) Approved() []store.PluginCopy {
+	return []store.PluginCopy{{Hash: f.hash, Name: "echo"}}
+}
 
 func (f forgedCopies) Files(hash string) ([]store.PluginFile, error) {
 	files, err := f.shelf.Files(hash)
