@@ -102,6 +102,12 @@ func readSource(t *testing.T, name string) *source {
 		about := base == "validate.go" || base == "registration.go"
 		ast.Inspect(file, func(n ast.Node) bool {
 			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				if key, ok := n.Key.(*ast.Ident); ok && about && slices.Contains([]string{"Title", "Detail", "Fix"}, key.Name) {
+					if text, ok := textOf(n.Value); ok {
+						say(text)
+					}
+				}
 			case ast.Expr:
 				if text, ok := textOf(n); ok {
 					found.literals[text] = true
@@ -115,12 +121,6 @@ func readSource(t *testing.T, name string) *source {
 						if text, ok := textOf(call.Args[0]); ok {
 							say(text)
 						}
-					}
-				}
-			case *ast.KeyValueExpr:
-				if key, ok := n.Key.(*ast.Ident); ok && about && slices.Contains([]string{"Title", "Detail", "Fix"}, key.Name) {
-					if text, ok := textOf(n.Value); ok {
-						say(text)
 					}
 				}
 			}
