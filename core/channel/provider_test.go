@@ -18,7 +18,7 @@ import (
 )
 
 // The fake plugin's provider is a folder: the file "available" says how many messages there are to be fetched, "busy" is
-// there while somebody fetches, "refuse" makes it refuse with its content, "called" holds the address that it was given.
+// locked while somebody fetches, "refuse" makes it refuse with its content, "called" holds the address that it was given.
 func (f *fake) file(name string) string { return filepath.Join(f.settings.Provider, name) }
 
 func (f *fake) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
@@ -28,14 +28,15 @@ func (f *fake) Pull(ctx context.Context, cursor []byte, emit sdk.Emit) error {
 	if why, err := os.ReadFile(f.file("refuse")); err == nil {
 		return &sdk.PullConflict{Reason: string(why), After: 20 * time.Millisecond}
 	}
-	busy, err := os.OpenFile(f.file("busy"), os.O_CREATE|os.O_EXCL, 0o600)
+	busy, err := os.OpenFile(f.file("busy"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
+		return err
+	}
+	defer busy.Close()
+	// Like a connection, a lock goes with its process.
+	if syscall.Flock(int(busy.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return &sdk.PullConflict{Reason: "two of us fetch", After: 20 * time.Millisecond}
 	}
-	defer func() {
-		_ = busy.Close()
-		_ = os.Remove(f.file("busy"))
-	}()
 	next, _ := strconv.Atoi(string(cursor))
 	for ctx.Err() == nil {
 		raw, _ := os.ReadFile(f.file("available"))
@@ -97,7 +98,6 @@ func TestPullGoesOnWhereItStopped(t *testing.T) {
 	for generation := range 3 {
 		offer(t, folder, 20*(generation+2))
 		_ = syscall.Kill(l.pid(), syscall.SIGKILL)
-		_ = os.Remove(filepath.Join(folder, "busy")) // as it would go with a connection
 		l = b.live(t, l.generation)
 		until(t, "the next are there", func() bool { return len(b.received.ids()) >= 20*(generation+2) })
 	}

@@ -88,11 +88,11 @@ func launch(ctx context.Context, program Program, host *Host, conversations *Con
 	}
 	l.client = plugin.NewClient(config)
 	if err := l.connect(ctx, host, conversations); err != nil {
+		l.End() // first, so that all that it wrote has come
 		said := ""
 		if l.process != nil {
 			said = l.process.stderr.last()
 		}
-		l.End()
 		if said != "" {
 			err = fmt.Errorf("%w\n  on standard error it wrote:\n%s", err, said)
 		}
