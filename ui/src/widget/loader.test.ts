@@ -35,6 +35,8 @@ function panel(root: ShadowRoot, data: object, origin = home, source: unknown = 
 }
 
 beforeEach(() => {
+  // happy-dom holds what observers call by nothing but a WeakRef, so that they would end with the next collection.
+  vi.stubGlobal('WeakRef', class<T> { constructor(private readonly held: T) {} deref = () => this.held; }); // prettier-ignore
   // What the frame would load is another test's.
   vi.spyOn(HTMLIFrameElement.prototype, 'src', 'set').mockImplementation((address) => void sources.push(address));
   sources = [];
