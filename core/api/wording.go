@@ -10,8 +10,7 @@ import (
 )
 
 // This file gives the texts of plugins in the language that the browser asks for (Accept-Language), which is the one of
-// the page. What they lack stays English. No cache keeps these answers, and they say what they
-// depend on.
+// the page. What they lack stays English. No cache keeps these answers, and they say what they depend on.
 
 // worded are the answers with texts of plugins.
 var worded = map[string]bool{

@@ -221,16 +221,7 @@ func TestAPIKillsAmidThreeHundredMessages(t *testing.T) {
 		some := (kill + 1) * customers * each / (kills + 2)
 		s.await("some answers came", func() bool { return len(p.of("message")) >= some })
 		time.Sleep(time.Duration(random.IntN(30)) * time.Millisecond) // anywhere in what it does
-		if kill%2 == 0 {
-			pid, err := s.PluginNamed("api")
-			s.must(err)
-			if pid != 0 { // else it is just coming back
-				s.must(s.KillPluginNamed("api"))
-			}
-			continue
-		}
-		s.Kill()
-		s.must(s.Start(s.ctx))
+		s.strike(kill, "api")
 	}
 	sending.Wait()
 	close(trouble)

@@ -109,6 +109,21 @@ func (s *scene) agent(n int) *harness.Client {
 	return c
 }
 
+// strike kills, in turn, a plugin and the whole server, which is started again.
+func (s *scene) strike(turn int, plugin string) {
+	s.t.Helper()
+	if turn%2 == 1 {
+		s.Kill()
+		s.must(s.Start(s.ctx))
+		return
+	}
+	pid, err := s.PluginNamed(plugin)
+	s.must(err)
+	if pid != 0 { // else it is just coming back
+		s.must(s.KillPluginNamed(plugin))
+	}
+}
+
 // await waits until a condition holds.
 func (s *scene) await(what string, holds func() bool) {
 	s.t.Helper()

@@ -223,16 +223,7 @@ func TestTelegramKillsAmidTwoThousandMessages(t *testing.T) {
 		left := random.IntN(customers * each / kills)
 		s.await("a part was fetched", func() bool { return p.Pending() <= left })
 		time.Sleep(time.Duration(random.IntN(40)) * time.Millisecond) // anywhere in what it does
-		if kill%2 == 0 {
-			pid, err := s.PluginNamed("telegram")
-			s.must(err)
-			if pid != 0 { // else it is just coming back
-				s.must(s.KillPluginNamed("telegram"))
-			}
-			continue
-		}
-		s.Kill()
-		s.must(s.Start(s.ctx))
+		s.strike(kill, "telegram")
 	}
 	s.await("all was confirmed", func() bool { return p.Pending() == 0 })
 
